@@ -1,0 +1,1 @@
+"""Duologue: build, guard and score spoken-dialogue challenge datasets."""

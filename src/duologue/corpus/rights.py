@@ -1,0 +1,18 @@
+"""Who allowed the use of a recording or text, and under which licence."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Licence and consent of one dialogue.
+
+    ``licence`` is an SPDX expression where there is one ("CC-BY-4.0"). ``consent_id`` names the record of
+    the speakers' consent; it is "not-applicable" only where every speaker is synthetic.
+    """
+
+    licence: str
+    consent_id: str
+    source_url: str = ""
+    holder: str = ""

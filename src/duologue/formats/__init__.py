@@ -1,0 +1,1 @@
+"""One file a format, each able to import and/or export."""

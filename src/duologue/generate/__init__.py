@@ -1,0 +1,1 @@
+"""From a recipe to a corpus: plan, scripts, voices, scenes, build."""

@@ -1,0 +1,1 @@
+"""Embedded writers of scripts, one folder a track, native in each language."""

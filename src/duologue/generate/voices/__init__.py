@@ -1,0 +1,1 @@
+"""Synthesisers behind one protocol."""

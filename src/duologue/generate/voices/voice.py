@@ -1,0 +1,76 @@
+"""The voice protocol: text and prosody in, samples and word times out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from duologue.corpus.speaker import Age, Sex
+from duologue.corpus.turn import WordSource
+from duologue.generate.prosody import Prosody
+
+Samples = npt.NDArray[np.float32]
+
+
+class VoiceSpeaker(msgspec.Struct, frozen=True, kw_only=True):
+    """One speaker that a voice offers. ``parent`` joins derived speakers with their origin (own id if none)."""
+
+    id: str
+    languages: tuple[str, ...]
+    sex: Sex
+    age: Age
+    parent: str
+    accent: str = ""
+
+
+class SpokenWord(msgspec.Struct, frozen=True, gc=False):
+    """Code points [char_start, char_end) of the text lie in samples [start, end) of the speech."""
+
+    char_start: int
+    char_end: int
+    start: int
+    end: int
+
+
+class Speech(msgspec.Struct, frozen=True, kw_only=True):
+    """What a voice made.
+
+    ``samples``: float32 mono in [-1, 1]; may exceed 1 after ``Prosody.gain``, nothing is clipped here.
+    ``words``: in order, without overlap, inside the samples. ``onset`` and ``offset`` are the first and one past
+    the last sample that is not leading or trailing silence.
+    """
+
+    samples: Samples
+    sample_rate: int
+    words: tuple[SpokenWord, ...]
+    source: WordSource
+    onset: int
+    offset: int
+
+
+class Voice(Protocol):
+    """A synthesiser. Equal arguments give equal samples, on one processor family with the same parts."""
+
+    name: str
+    version: str
+    sample_rate: int
+
+    def weights_sha256(self) -> str:
+        """Hash of the weights or data that shape the sound; "" where there are none."""
+        ...
+
+    def speakers(self, language: str) -> tuple[VoiceSpeaker, ...]:
+        """All speakers for "en" or "zh", in a stable order."""
+        ...
+
+    def synthesise(
+        self, text: str, *, language: str, speaker: str, prosody: Prosody = Prosody(), seed: int = 0
+    ) -> Speech:
+        """Speak ``text``; marks such as [sigh] are not read out. Empty text gives zero samples, no error.
+
+        Raises UserError for an unknown language or speaker, MissingPartError where parts are not installed.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What can be heard in audio: segments, onsets, words, identity, prosody."""
