@@ -1,4 +1,43 @@
 # Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+# Everything is installed into .venv; nothing outside this folder changes but the model home
+# (DUOLOGUE_MODELS, by default under the user's data folder).
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+
+DEMO_EXTRAS = espeak,neural,rooms,plots,analysis
+TEST_EXTRAS = $(DEMO_EXTRAS),asr,world,dev
+
+.PHONY: demo test test-all lint bench clean help
+
+help:
+	@echo "make demo      install, build the demo corpus, print its figures, write report.html"
+	@echo "make test      install, lint, type-check, run the tests (a few minutes)"
+	@echo "make test-all  the longer proofs too"
+	@echo "make bench     the benchmarks, each prints its ratios"
+
+demo:
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" EXTRAS="$(DEMO_EXTRAS)" WORKERS="$(WORKERS)" scripts/demo
+
+test: $(VENV)/.installed-test lint
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadgroup
+
+test-all: $(VENV)/.installed-test lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy src
+
+bench: $(VENV)/.installed-test
+	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+$(VENV)/.installed-test: pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
+	@$(BIN)/duologue models fetch kokoro whisper
+	@touch $@
+
+clean:
+	rm -rf $(VENV) data report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
