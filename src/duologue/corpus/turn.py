@@ -40,8 +40,9 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One turn. ``text`` is NFC and is what annotations index; ``text_raw`` keeps marks such as [sigh].
 
-    ``addressee`` is always a speaker id. ``intended_text`` holds the whole sentence when ``text`` was cut
-    off. A turn with a mid-clause pause has several segments. ``kind`` says how the turn came about.
+    ``addressee`` is always a speaker id ("" only in recordings that do not tell whom it was).
+    ``intended_text`` holds the whole sentence when ``text`` was cut off. A turn with a mid-clause pause has
+    several segments. ``kind`` says how the turn came about.
     """
 
     index: int
