@@ -65,10 +65,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of ``corpus.json``. Holds no clock time, so equal contents give equal bytes.
 
-    ``recipe_sha256`` is "" for a corpus that no recipe built. ``files`` maps each further file of the
-    corpus (``recipe.yaml``, a licence) to the SHA-256 of its bytes. ``notes`` holds facts for people and tools
-    (pools drawn per split, draws, reasons). ``complete`` is false while a build is under way. ``totals`` and ``corpus_sha256``
-    are filled in by :func:`sealed`.
+    ``recipe_sha256`` is "" for a corpus that no recipe built. ``files`` maps each further file of the corpus
+    (``recipe.yaml``, a licence) to the SHA-256 of its bytes. ``notes`` holds facts for people and tools (pools
+    drawn per split, draws, reasons). ``complete`` is false while a build is under way. :func:`sealed` fills in
+    ``totals`` and ``corpus_sha256``.
     """
 
     schema_version: int = SCHEMA_VERSION
