@@ -1,0 +1,1 @@
+"""How a scene sounds: noise, rooms, levels, lines."""
