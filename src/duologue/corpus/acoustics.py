@@ -6,12 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from duologue.corpus.bounds import NotNegative, Share
+
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Where a speaker stands: metres from the microphone, degrees off its axis, gain in dB at the mic."""
 
     speaker: str
-    distance: float
+    distance: NotNegative
     azimuth: float = 0.0
     gain_db: float = 0.0
 
@@ -28,8 +30,8 @@ class Acoustics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     noise_source: Literal["", "generated", "recorded"] = ""
     snr_db: float | None = None
     room: str = ""
-    rt60: float = 0.0
+    rt60: NotNegative = 0.0
     positions: tuple[Position, ...] = ()
     band: Literal["wide", "telephone"] = "wide"
-    packet_loss: float = 0.0
+    packet_loss: Share = 0.0
     echo_db: float | None = None

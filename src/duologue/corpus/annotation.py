@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from duologue.corpus.bounds import Count, Name, Share
 from duologue.corpus.emotion import EmotionValue
 
 RaterType = Literal["human", "model", "intent"]
@@ -19,9 +20,9 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``explicit`` is false where the words state the event but never link it to the feeling.
     """
 
-    emotion_turn: int
-    evidence_turn: int
-    span: tuple[int, int]
+    emotion_turn: Count
+    evidence_turn: Count
+    span: tuple[Count, Count]
     cause_kind: CauseKind
     explicit: bool
     explanation: str = ""
@@ -31,8 +32,8 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A change of one speaker's emotion between two of their turns; ``causes`` are annotation ids."""
 
     speaker: str
-    from_turn: int
-    to_turn: int
+    from_turn: Count
+    to_turn: Count
     from_label: str
     to_label: str
     causes: tuple[str, ...] = ()
@@ -42,9 +43,9 @@ class TimeMark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A measured or corrected stretch of audio: samples [start, end) of ``channel`` of ``audio``."""
 
     audio: str
-    channel: int
-    start: int
-    end: int
+    channel: Count
+    start: Count
+    end: Count
     label: str = ""
 
 
@@ -53,11 +54,11 @@ class _Base(
 ):
     """``target`` is "dialogue", "turn:3" or "event:e1". ``gold_of`` names what a gold label was decided from."""
 
-    id: str
-    target: str
-    rater: str
+    id: Name
+    target: Name
+    rater: Name
     rater_type: RaterType
-    confidence: float = 1.0
+    confidence: Share = 1.0
     instrument: str = ""
     status: Status = "raw"
     gold_of: tuple[str, ...] = ()

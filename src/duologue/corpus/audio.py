@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from duologue.corpus.bounds import Count, Name, Positive, SampleRate
+
 ChannelKind = Literal["user-mic", "system", "clean-stem", "mixed"]
 
 
@@ -20,7 +22,7 @@ class Twin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Says that this audio is sample-identical to audio ``of`` outside the half-open interval ``differs``."""
 
     of: str
-    differs: tuple[int, int]
+    differs: tuple[Count, Count]
 
 
 class Audio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -31,11 +33,11 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     channel 1 the system wherever both exist.
     """
 
-    id: str
-    path: str
+    id: Name
+    path: Name
     sha256: str
     pcm_sha256: str
-    sample_rate: int
-    length: int
+    sample_rate: SampleRate
+    length: Positive
     channels: tuple[Channel, ...]
     twin: Twin | None = None

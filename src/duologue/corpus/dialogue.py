@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from duologue.corpus.acoustics import Acoustics
 from duologue.corpus.annotation import Annotation
 from duologue.corpus.audio import Audio
+from duologue.corpus.bounds import Name, Positive
 from duologue.corpus.event import Event, RealisedEvent
 from duologue.corpus.probe import Probe
 from duologue.corpus.provenance import Provenance
@@ -49,11 +50,11 @@ class Dialogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     "room", "source_recording") to the ids that a split must keep on one side.
     """
 
-    schema_version: int
-    id: str
+    schema_version: Positive
+    id: Name
     track: Track
     tasks: tuple[str, ...]
-    languages: tuple[str, ...]
+    languages: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
     split: Split
     scenario: str
     source: SourceKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from duologue.corpus.bounds import Intensity, Share, Signed
 from duologue.errors import UserError
 
 INTENSITIES = (0, 1, 2, 3)
@@ -18,8 +19,8 @@ class EmotionClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     label: str
     aliases: tuple[str, ...] = ()
     zh: str = ""
-    valence: float = 0.0
-    arousal: float = 0.0
+    valence: Signed = 0.0
+    arousal: Signed = 0.0
 
 
 class Taxonomy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,9 +102,9 @@ class EmotionValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     label: str
     taxonomy: str = "duologue/1"
-    intensity: int = 0
-    valence: float | None = None
-    arousal: float | None = None
-    distribution: dict[str, float] | None = None
+    intensity: Intensity = 0
+    valence: Signed | None = None
+    arousal: Signed | None = None
+    distribution: dict[str, Share] | None = None
     semantic_label: str = ""
     acoustic_label: str = ""

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from duologue.corpus.bounds import Count, Name, NotNegative
+
 INTERRUPTION = ("follow_up", "negation", "repetition", "topic_switch", "termination")
 REJECTION = ("backchannel", "pause", "third_party", "others_directed")
 SCENARIOS = INTERRUPTION + REJECTION
@@ -23,10 +25,10 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     For ``word_end`` the anchor is the end of word ``word`` of that turn.
     """
 
-    reference_turn: int
+    reference_turn: Count
     anchor: Anchor
     offset: float = 0.0
-    word: int | None = None
+    word: Count | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -37,17 +39,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after the event's end a reaction still counts. ``response_turn`` is the reference reaction, if any.
     """
 
-    id: str
+    id: Name
     kind: str
     speaker: str
     trigger: Trigger
-    target_turn: int
+    target_turn: Count
     expected: tuple[Act, ...]
     addressee: str = ""
     position: Literal["", "before", "after"] = ""
-    context_end: int = 0
-    window: float = 8.0
-    response_turn: int | None = None
+    context_end: Count = 0
+    window: NotNegative = 8.0
+    response_turn: Count | None = None
 
 
 class RealisedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -58,7 +60,7 @@ class RealisedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     event: str
     audio: str
-    channel: int
-    start: int
-    end: int
-    reaction: tuple[int, int] | None = None
+    channel: Count
+    start: Count
+    end: Count
+    reaction: tuple[Count, Count] | None = None

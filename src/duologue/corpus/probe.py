@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from duologue.corpus.bounds import Count, Name
+
 
 class Option(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     text: str
@@ -16,11 +18,11 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``reference`` is a reply that a careful listener would give, one of many good ones.
     """
 
-    id: str
-    task: str
-    turn: int
+    id: Name
+    task: Name
+    turn: Count
     question: str
-    target_turn: int | None = None
+    target_turn: Count | None = None
     options: tuple[Option, ...] = ()
     answer: str = ""
     reference: str = ""

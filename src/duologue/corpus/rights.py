@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from duologue.corpus.bounds import Name
+
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Licence and consent of one dialogue.
@@ -12,7 +14,7 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     the speakers' consent; it is "not-applicable" only where every speaker is synthetic.
     """
 
-    licence: str
-    consent_id: str
+    licence: Name
+    consent_id: Name
     source_url: str = ""
     holder: str = ""

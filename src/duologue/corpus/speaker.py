@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from duologue.corpus.bounds import Name
+
 Role = Literal["user", "system", "third_party", "addressee"]
 Sex = Literal["female", "male", "unknown"]
 Age = Literal["child", "young", "adult", "senior", "unknown"]
@@ -20,7 +22,7 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     them together; for an original voice it equals ``voice``.
     """
 
-    id: str
+    id: Name
     role: Role
     languages: tuple[str, ...]
     synthetic: bool

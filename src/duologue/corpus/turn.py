@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from duologue.corpus.bounds import Count
 from duologue.corpus.speaker import Role
 
 WordSource = Literal["exact", "estimated"]
@@ -21,10 +22,10 @@ class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     text: str
-    char_start: int
-    char_end: int
-    start: int
-    end: int
+    char_start: Count
+    char_end: Count
+    start: Count
+    end: Count
     source: WordSource = "exact"
 
 
@@ -32,9 +33,9 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A stretch of speech: samples [start, end) of channel ``channel`` of audio ``audio``."""
 
     audio: str
-    channel: int
-    start: int
-    end: int
+    channel: Count
+    start: Count
+    end: Count
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -45,7 +46,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     several segments. ``kind`` says how the turn came about.
     """
 
-    index: int
+    index: Count
     role: Role
     speaker: str
     addressee: str
@@ -56,4 +57,4 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     text_raw: str = ""
     intended_text: str = ""
     kind: TurnKind = "turn"
-    inside_turn: int | None = None
+    inside_turn: Count | None = None
