@@ -97,7 +97,7 @@ def write_atomic(path: str | Path, data: bytes, *, sync: bool = True) -> None:
     except OSError as error:
         with suppress(OSError):
             aside.unlink()
-        raise _write_error(path, error) from error
+        raise write_error(path, error) from error
 
 
 def _sync_folder(folder: Path) -> None:
@@ -110,7 +110,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _write_error(path: Path, error: OSError) -> UserError:
+def write_error(path: Path, error: OSError) -> UserError:
+    """What to tell a user when ``path`` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return UserError(
             "the disk is full", where=str(path), mend="free some space and run the same command again: it goes on"
