@@ -26,6 +26,7 @@ from duologue.corpus.rights import Rights
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
 from duologue.errors import UserError
+from duologue.formats.aside import aside, reveal
 from duologue.formats.format import ImportOptions, ImportReport, Problem
 from duologue.formats.landing import Landing
 from duologue.formats.recording import SUFFIXES, Recording, read_recording
@@ -103,7 +104,8 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
     has_emotion = any(r.cells.get("emotion") for r in rows)
     track: Track = "duplex" if (options.track or ("emotion" if has_emotion else "duplex")) == "duplex" else "emotion"
     changed, unknown_speakers, seen = 0, 0, dict[str, str]()
-    with Landing(out) as landing:
+    with aside(out) as fresh:
+        landing = Landing(fresh)
         for row in rows:
             try:
                 path = _find(row, src, options.manifest)
@@ -137,7 +139,8 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
             notes.append(f"{unknown_speakers} recordings name no speaker: each counts as a speaker of its own")
         if not any(rows) or (problems and (not options.skip_bad or len(problems) >= len(rows))):
             return ImportReport(written=False, problems=tuple(problems), notes=tuple(notes))
-        manifest = landing.finish({"import": "folder", "skipped": [f"{p.where}: {p.what}" for p in problems]})
+        manifest = landing.finish(out.name, {"import": "folder", "skipped": [f"{p.where}: {p.what}" for p in problems]})
+        reveal(fresh, out)
     return ImportReport(
         written=True,
         dialogues=manifest.totals.dialogues,
@@ -330,7 +333,7 @@ def _dialogue(
         schema_version=SCHEMA_VERSION,
         id=id,
         track=track,
-        tasks=("recognition",) if track == "emotion" else (),
+        tasks=("recognition",) if track == "emotion" else ("rejection",),
         languages=(language,),
         split=split,
         scenario="clip" if track == "emotion" else "none",

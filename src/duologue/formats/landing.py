@@ -1,12 +1,9 @@
-"""Where imports land: a corpus folder that appears only when it is complete."""
+"""Where imports land: a corpus folder, written shard by shard."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,32 +17,15 @@ from duologue.errors import UserError
 
 
 class Landing:
-    """Collects dialogues and their samples; ``with`` it, then :meth:`finish` makes the corpus visible at once.
+    """Collects dialogues and their samples in ``folder``; :meth:`finish` closes the corpus.
 
-    Audio goes to disk as it comes, beside ``out``; only the lines of JSON stay in memory.
+    Audio goes to disk as it comes; only the lines of JSON stay in memory.
     """
 
-    def __init__(self, out: Path) -> None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError("the folder is not empty", where=str(out), mend="give a new folder")
-        self.out = out
-        self._aside = out.with_name(f".{out.name}.{os.getpid()}.importing")
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._lines: dict[str, list[bytes]] = {}
         self._ids: set[str] = set()
-
-    def __enter__(self) -> Landing:
-        try:
-            self._aside.mkdir(parents=True)
-        except OSError as error:
-            raise UserError(
-                f"this folder cannot be written: {error.strerror}", where=str(self.out.parent), mend="choose another"
-            ) from None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        shutil.rmtree(self._aside, ignore_errors=True)
 
     @staticmethod
     def shard_of(d: Dialogue) -> str:
@@ -64,7 +44,7 @@ class Landing:
         flac = encode_flac(samples, rate)
         name = d.id if twin is None else f"{d.id}.{id}"
         path = f"{AUDIO}/{self.shard_of(d)}/{name}.flac"
-        write_atomic(self._aside / path, flac.data, sync=False)
+        write_atomic(self._folder / path, flac.data, sync=False)
         return Audio(
             id=id,
             path=path,
@@ -83,18 +63,10 @@ class Landing:
         self._ids.add(d.id)
         self._lines.setdefault(self.shard_of(d), []).append(encode_dialogue(d))
 
-    def finish(self, notes: dict[str, Any]) -> Manifest:
-        """Write shards and manifest, sync, and move the folder into place."""
-        shards = tuple(write_shard(self._aside, name, lines) for name, lines in sorted(self._lines.items()))
-        manifest = write_manifest(
-            self._aside,
-            Manifest(
-                name=self.out.name, duologue=version("duologue"), parts=(codec_part(),), shards=shards, notes=notes
-            ),
+    def finish(self, name: str, notes: dict[str, Any]) -> Manifest:
+        """Write the shards and the manifest of the corpus called ``name``."""
+        shards = tuple(write_shard(self._folder, shard, lines) for shard, lines in sorted(self._lines.items()))
+        return write_manifest(
+            self._folder,
+            Manifest(name=name, duologue=version("duologue"), parts=(codec_part(),), shards=shards, notes=notes),
         )
-        if hasattr(os, "sync"):
-            os.sync()
-        if self.out.exists():
-            self.out.rmdir()
-        self._aside.replace(self.out)
-        return manifest

@@ -20,6 +20,7 @@ from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
 from duologue.errors import UserError
+from duologue.formats.aside import aside, reveal
 from duologue.formats.folder import language_of, provenance
 from duologue.formats.format import ImportOptions, ImportReport, Overlap, Problem
 from duologue.formats.landing import Landing
@@ -50,7 +51,8 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
     audio = sorted((p for p in src.rglob("*") if p.suffix.lower() in SUFFIXES), key=lambda p: p.as_posix())
     found, notes = _pair(sorted(spoken.keys() | regions.keys()), audio, src, problems)
     overlap: dict[str, Overlap] = {}
-    with Landing(out) as landing:
+    with aside(out) as fresh:
+        landing = Landing(fresh)
         for uri, path in found.items():
             try:
                 recording = read_recording(
@@ -73,7 +75,8 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
             overlap[uri] = overlap_of(dialogue)
         if not overlap or (problems and not options.skip_bad):
             return ImportReport(written=False, problems=tuple(problems), notes=tuple(notes), overlap=overlap)
-        manifest = landing.finish({"import": "rttm", "skipped": [f"{p.where}: {p.what}" for p in problems]})
+        manifest = landing.finish(out.name, {"import": "rttm", "skipped": [f"{p.where}: {p.what}" for p in problems]})
+        reveal(fresh, out)
     return ImportReport(
         written=True,
         dialogues=manifest.totals.dialogues,
@@ -269,7 +272,8 @@ def _dialogue(
         schema_version=SCHEMA_VERSION,
         id=id,
         track="duplex",
-        tasks=(),
+        # No event is known: what a system should do with such speech is, at most, to let it be.
+        tasks=("rejection",),
         languages=(language,),
         split="unassigned",
         scenario="none",

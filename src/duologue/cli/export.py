@@ -1,0 +1,56 @@
+"""``duologue export``: write a corpus in another layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from duologue import registry
+from duologue.corpus import read
+from duologue.formats.format import ExportOptions
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("format")
+@click.argument("corpus", metavar="DIR", type=_PATH)
+@click.argument("out", type=_PATH)
+@click.option("--language", help="Only dialogues of this language.")
+@click.option("--track", help="Only this track: emotion or duplex.")
+@click.option("--scenario", help="Only this scenario.")
+@click.option("--split", help="Only this split.")
+@click.option("--answers", is_flag=True, help="Write the answers of the test split too.")
+@click.option("--key", type=_PATH, help="Write what joins the shuffled test set to its answers, outside OUT.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    format: str,
+    corpus: Path,
+    out: Path,
+    language: str | None,
+    track: str | None,
+    scenario: str | None,
+    split: str | None,
+    answers: bool,
+    key: Path | None,
+    as_json: bool,
+) -> None:
+    """Write the corpus DIR into the folder OUT in another layout: humdial.
+
+    \b
+    Example:  duologue export humdial data/demo out --key demo-key.jsonl
+
+    Without --answers the test split is written as participants get it: no emotions, no replies, track 2 shuffled.
+    """
+    opened = read.open(corpus, language=language, track=track, scenario=scenario, split=split)
+    report = registry.load("formats", format).export(opened, out, ExportOptions(answers=answers, key=key))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
+        return
+    for place, count in report.written.items():
+        click.echo(f"{place}: {count} dialogues")
+    for why, count in report.left_out.items():
+        click.echo(f"left out: {count} {why}")
+    click.echo(f"{out}: {report.files} files")
