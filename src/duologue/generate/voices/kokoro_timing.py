@@ -47,7 +47,7 @@ def place(pieces: list[Piece], features: Features) -> list[Placed]:
     for border in range(len(words) + 1):
         before = middles[border - 1] if border else -1.0
         after = middles[border] if border < len(words) else length + 1.0
-        near = [p for p in pauses if p[0] > before and p[1] < after]
+        near = [p for p in pauses if before < (p[0] + p[1]) / 2 < after]
         near += [p for p in pauses if (not border and p[0] == 0) or (border == len(words) and p[1] == length)]
         if near:
             ends.append(max(near, key=lambda p: p[1] - p[0]))
@@ -56,9 +56,9 @@ def place(pieces: list[Piece], features: Features) -> list[Placed]:
         right = words[border][1] if border < len(words) else left
         at = left + int(np.argmin(features.energy[left : right + 1])) if right > left else left
         ends.append((at, at))
-    placed = []
+    placed: list[Placed] = []
     for i, (span, _, _) in enumerate(words):
-        start = ends[i][1]
+        start = max(ends[i][1], placed[-1].end if placed else 0)
         placed.append(Placed(span, start, max(ends[i + 1][0], start + 1)))
     return placed
 
