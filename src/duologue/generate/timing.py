@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
+from random import Random
 
 import msgspec
 
+from duologue.corpus.speaker import Role
+from duologue.corpus.turn import TurnKind
 from duologue.generate.range import Range, check_range
+from duologue.generate.seeds import stream
 
 
 class Offsets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,3 +104,232 @@ class TimingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             ("resume_gap", 0.0, 30.0),
         ):
             check_range(name, getattr(self, name), low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What timing knows of a line: samples at ``sample_rate``, counted from the onset of its speech.
+
+    ``boundaries`` are the ends of its words, ``clause`` whether a clause ends there too. ``pauses`` are the places
+    where the speaker halts; ``length`` counts speech alone. ``silences`` says that no answer to it is wanted.
+    """
+
+    role: Role
+    kind: TurnKind
+    length: int
+    over: int | None = None
+    boundaries: tuple[int, ...] = ()
+    clause: tuple[bool, ...] = ()
+    pauses: tuple[int, ...] = ()
+    silences: bool = False
+
+
+@dataclass(slots=True)
+class Placement:
+    """Where a line lies: ``start`` is the sample of its onset. ``pauses`` are lengths, one for each place.
+
+    ``cut`` is (samples heard in full, samples of the fade after them) of a line that broke off. ``word`` is the
+    index of the word of line ``over`` whose end timed this line, ``lag`` how many samples later it began.
+    ``offset`` is the floor-transfer offset in samples, for ordinary turns after a turn of another speaker.
+    """
+
+    start: int
+    pauses: tuple[int, ...] = ()
+    cut: tuple[int, int] | None = None
+    over: int | None = None
+    word: int | None = None
+    lag: int = 0
+    offset: int | None = None
+    length: int = 0
+
+    @property
+    def end(self) -> int:
+        """One past the last sample of speech."""
+        return self.start + (sum(self.cut) if self.cut else self.length + sum(self.pauses))
+
+
+@dataclass(slots=True)
+class Timeline:
+    """One placement per line (None for a line without speech) and the number of samples of the file."""
+
+    placements: list[Placement | None]
+    length: int
+    draws: dict[str, float] = field(default_factory=dict)
+
+
+def quantile(table: Sequence[tuple[float, float]], share: float) -> float:
+    """The value below which ``share`` of the distribution lies: straight lines between the table's points."""
+    i = bisect_right(table, (share, math.inf))
+    if i == 0:
+        return table[0][1]
+    if i == len(table):
+        return table[-1][1]
+    (p, x), (q, y) = table[i - 1], table[i]
+    return x + (y - x) * (share - p) / (q - p)
+
+
+def dyad_shift(offsets: Offsets, *speakers: str) -> float:
+    """Seconds by which this pair of speakers is slower than most: normal, cut at 2.5 sd, the same in every dialogue.
+
+    Pairs resemble themselves more than their members do (Cavalcanti and Skantze 2025, "Dyadosyncrasy").
+    """
+    drawn = stream(0, "dyad", offsets.dyad_sd, *speakers).gauss(0.0, 1.0)
+    return max(-2.5, min(2.5, drawn)) * offsets.dyad_sd
+
+
+def draw_offset(offsets: Offsets, shift: float, rng: Random) -> float:
+    """One floor-transfer offset in seconds for a dyad with ``shift``."""
+    return max(-offsets.max_overlap, quantile(offsets.quantiles, rng.random()) + shift)
+
+
+SAME_SPEAKER_GAP = 0.15  # s; nobody speaks over themselves
+LATEST_LAG = 0.25  # s; how long after a word boundary a backchannel or bystander may begin
+CLAUSE_SHARE = 0.6  # of backchannels wait for the end of a clause, where there is one
+
+
+def arrange(
+    lines: Sequence[Utterance],
+    settings: TimingSettings,
+    *,
+    language: str,
+    dyad: tuple[str, str],
+    rng: Random,
+    sample_rate: int,
+) -> Timeline:
+    """Put every line on the clock.
+
+    Ordinary lines follow each other in order; a line ``over`` another begins on or just after the end of one of
+    its words. An interruption begins on a word's end inside ``interruption_at`` of the answer, which breaks off
+    after the drawn reaction. Where an answer is too short for that, the nearest boundary serves.
+    """
+    return _Clock(lines, settings, language, dyad, rng, sample_rate).run()
+
+
+class _Clock:
+    def __init__(
+        self,
+        lines: Sequence[Utterance],
+        settings: TimingSettings,
+        language: str,
+        dyad: tuple[str, str],
+        rng: Random,
+        sample_rate: int,
+    ) -> None:
+        self.lines, self.settings, self.rng, self.rate = lines, settings, rng, sample_rate
+        self.offsets = settings.zh if language == "zh" else settings.en
+        self.shift = dyad_shift(self.offsets, *dyad)
+        self.reply_shift = dyad_shift(settings.reply, "reply", *dyad)
+        self.placed: list[Placement | None] = [None] * len(lines)
+        self.last: int | None = None  # the line that holds the floor
+        self.room_end = 0  # last sample of speech so far in the user's room
+        self.system_end = 0
+
+    def draw(self, span: Range) -> int:
+        return round(self.rng.uniform(*span) * self.rate)
+
+    def run(self) -> Timeline:
+        lead_in = self.draw(self.settings.lead_in)
+        for i in self._order():
+            line = self.lines[i]
+            host = self.placed[line.over] if line.over is not None else None
+            if not line.length:
+                continue
+            if host is not None and host.cut is None and line.over is not None:
+                self._overlap(i, line.over, host)
+            else:
+                self._follow(i, lead_in)
+        end = max((p.end for p in self.placed if p), default=lead_in)
+        draws = {"lead_in": lead_in / self.rate, "user_shift": self.shift, "reply_shift": self.reply_shift}
+        return Timeline(self.placed, end + self.draw(self.settings.lead_out), draws)
+
+    def _order(self) -> list[int]:
+        """Script order, but a line spoken over a later one comes right after that."""
+        n = len(self.lines)
+        over = [o if o is not None and 0 <= o < n and o != i else i for i, o in enumerate(x.over for x in self.lines)]
+        return sorted(range(n), key=lambda i: (max(i, over[i]), over[i] > i, i))
+
+    def _follow(self, i: int, lead_in: int) -> None:
+        line = self.lines[i]
+        pauses = tuple(self.draw(self.settings.pause) for _ in line.pauses)
+        place = Placement(start=lead_in, pauses=pauses, length=line.length)
+        if self.last is not None:
+            before = self.placed[self.last]
+            assert before is not None
+            place.start = before.end + self._gap(self.lines[self.last], line)
+            quiet = round(SAME_SPEAKER_GAP * self.rate)
+            if line.role == "system":
+                place.start = max(place.start, self.system_end + quiet)
+            elif self.room_end:
+                place.start = max(place.start, self.room_end + quiet)
+            if {self.lines[self.last].role, line.role} == {"user", "system"}:
+                place.offset = place.start - before.end
+        self.placed[i] = place
+        self.last = i
+        self._heard(line, place)
+
+    def _heard(self, line: Utterance, place: Placement) -> None:
+        if line.role == "system":
+            self.system_end = max(self.system_end, place.end)
+        else:
+            self.room_end = max(self.room_end, place.end)
+
+    def _gap(self, before: Utterance, line: Utterance) -> int:
+        """Samples from the end of ``before`` to the onset of ``line``; negative where they overlap."""
+        settings, roles = self.settings, (before.role, line.role)
+        if roles == ("system", "user") and line.kind != "others_directed":
+            offset = round(draw_offset(self.offsets, self.shift, self.rng) * self.rate)
+            return max(offset, -(before.length * 2 // 5), -(line.length * 2 // 5))
+        if line.role == "system" and before.role != "system":
+            return round(draw_offset(settings.reply, self.reply_shift, self.rng) * self.rate)
+        if roles == ("user", "user") and before.silences:
+            return self.draw(settings.resume_gap)
+        if "third_party" in roles:
+            return self.draw(settings.bystander_gap)
+        return self.draw(settings.aside_gap)
+
+    def _overlap(self, i: int, over: int, host: Placement) -> None:
+        line, under = self.lines[i], self.lines[over]
+        settings, rate = self.settings, self.rate
+        stops = line.kind == "interruption"
+        siblings = [j for j, other in enumerate(self.lines) if other.over == over and other.length]
+        rank, count = siblings.index(i), len(siblings)
+        low, high = settings.interruption_at if stops else settings.overlap_at
+        width = (high - low) / count
+        own = (low + rank * width, low + (rank + 1) * width)
+        # Speech in the user's room does not overlap itself; the earlier sibling may still be speaking.
+        earliest = self.room_end + round(SAME_SPEAKER_GAP * rate) - host.start
+        reaction, fade = self.draw(settings.reaction), self.draw(settings.fade)
+        latest = under.length - (reaction + fade + rate // 10 if stops else 0)
+        aim = round(self.rng.uniform(*own) * under.length)
+        at_clause = line.kind == "backchannel" and self.rng.random() < CLAUSE_SHARE
+        lag = 0 if stops else round(self.rng.uniform(0.0, LATEST_LAG) * rate)
+
+        def between(span: Range, clauses: bool = False) -> list[int]:
+            a, b = max(span[0] * under.length, earliest), min(span[1] * under.length, latest)
+            return [
+                w
+                for w, x in enumerate(under.boundaries[:-1])
+                if a <= x <= b and (not clauses or (w < len(under.clause) and under.clause[w]))
+            ]
+
+        words = (at_clause and between(own, True)) or between(own) or between((low, high))
+        if not words and under.boundaries[:-1]:
+            wanted = min(max(aim, earliest), max(latest, 0))
+            words = [min(range(len(under.boundaries) - 1), key=lambda w: abs(under.boundaries[w] - wanted))]
+        word = min(words, key=lambda w: abs(under.boundaries[w] - aim)) if words else None
+        at = under.boundaries[word] if word is not None else min(max(aim, 1), under.length - 1)
+        at += sum(p for p, x in zip(host.pauses, under.pauses, strict=True) if x <= at)
+        start = host.start + at + lag
+        if not stops:
+            later = max(start, host.start + earliest)
+            lag, start = lag + later - start, later
+        pauses = tuple(self.draw(settings.pause) for _ in line.pauses)
+        place = Placement(start=start, pauses=pauses, over=over, word=word, lag=lag, length=line.length)
+        self.placed[i] = place
+        if stops:
+            left = host.length - at
+            fade = max(1, min(fade, left // 2))
+            host.cut = (at + max(0, min(reaction, left - fade - 1)), fade)
+            self.last = i
+            self.system_end = host.end
+        self._heard(line, place)

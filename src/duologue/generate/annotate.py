@@ -1,0 +1,417 @@
+"""Everything that is known about a composed scene, as a dialogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from duologue.corpus.acoustics import Acoustics
+from duologue.corpus.annotation import Annotation, Cause, CauseAnnotation, EmotionAnnotation, ShiftAnnotation
+from duologue.corpus.audio import Audio, Channel, Twin
+from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
+from duologue.corpus.emotion import DUOLOGUE, EmotionValue
+from duologue.corpus.event import Event, RealisedEvent, Trigger
+from duologue.corpus.probe import Probe
+from duologue.corpus.provenance import Provenance, Step
+from duologue.corpus.rights import Rights
+from duologue.corpus.speaker import Role, Speaker
+from duologue.corpus.truth import shifts
+from duologue.corpus.turn import Segment, Turn, Word
+from duologue.generate.acoustics.kernel import RATE
+from duologue.generate.item import CastMember, Item
+from duologue.generate.script import Line, Script
+from duologue.generate.timing import Placement, Timeline
+from duologue.generate.utterance import Spoken
+from duologue.generate.voices.voice import Voice
+
+RATER = "recipe"
+_CLASSES = {c.label: c for c in DUOLOGUE.classes}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a scene knows when its audio is done. ``takes`` are (audio id, frames), the main one first."""
+
+    item: Item
+    script: Script
+    cast: Mapping[Role, CastMember]
+    voices: Mapping[str, Voice]
+    spoken: Sequence[Spoken]
+    timeline: Timeline
+    mono: bool
+    differs: tuple[int, int] | None
+    takes: Sequence[tuple[str, int]]
+    acoustics: Acoustics
+    draws: Mapping[str, Any]
+    version: str
+
+
+def annotate(made: Made) -> Dialogue:
+    """The dialogue of a composed scene; ``audio`` without paths and hashes, rights for synthetic speakers.
+
+    Turn ``i`` is line ``i`` of the script; a line that says nothing keeps its turn, without segments.
+    """
+    item, script = made.item, made.script
+    turns = tuple(_turn(made, i) for i in range(len(script.lines)))
+    events, realised = _events(made, turns)
+    dialogue = Dialogue(
+        schema_version=SCHEMA_VERSION,
+        id=item.id,
+        track=item.track,
+        tasks=script.tasks,
+        languages=(script.language,),
+        split=item.split,
+        scenario=script.scenario,
+        source="synthetic",
+        rights=Rights(licence="CC-BY-4.0", consent_id="not-applicable"),
+        situation=script.situation,
+        groups=_groups(made),
+        speakers=_speakers(made),
+        audio=_audio(made),
+        turns=turns,
+        events=events,
+        realised=realised,
+        probes=tuple(
+            Probe(
+                id=f"p{n}",
+                task=p.task,
+                turn=p.line,
+                question=script.lines[p.line].text,
+                target_turn=p.target_line,
+                answer=p.answer,
+                reference=p.reference,
+            )
+            for n, p in enumerate(script.probes)
+        ),
+        acoustics=made.acoustics,
+        provenance=_provenance(made),
+    )
+    return _judged(dialogue, script)
+
+
+# -- people -------------------------------------------------------------------------------------------------------
+
+
+def speaker_id(member: CastMember) -> str:
+    """A synthetic speaker's id, the same in every dialogue: "espeak:en-us+f3"."""
+    return f"{member.voice}:{member.speaker}"
+
+
+def _id_of(made: Made, role: Role, of: Role | None = None) -> str:
+    """The speaker in ``role``; a bystander who is spoken to but has no voice gets an id of their own."""
+    if of == role or role not in made.cast:
+        return f"{made.item.id}:{'bystander' if of == role else role}"
+    return speaker_id(made.cast[role])
+
+
+def _speakers(made: Made) -> tuple[Speaker, ...]:
+    lines = made.script.lines
+    language = (made.script.language,)
+    found: dict[str, Speaker] = {}
+    for role in dict.fromkeys([line.role for line in lines] + [line.to for line in lines if line.to != line.role]):
+        if role in made.cast:
+            c = made.cast[role]
+            found.setdefault(
+                speaker_id(c),
+                Speaker(
+                    id=speaker_id(c),
+                    role=role,
+                    languages=language,
+                    synthetic=True,
+                    voice=speaker_id(c),
+                    parent_voice=f"{c.voice}:{c.parent}",
+                    sex=c.sex,
+                    age=c.age,
+                ),
+            )
+        else:
+            name = _id_of(made, role)
+            found[name] = Speaker(id=name, role=role, languages=language, synthetic=True)
+    for line in lines:
+        if line.to == line.role:
+            name = _id_of(made, line.to, line.role)
+            found[name] = Speaker(id=name, role="addressee", languages=language, synthetic=True)
+    return tuple(found.values())
+
+
+def _groups(made: Made) -> dict[str, tuple[str, ...]]:
+    """What a split keeps on one side. System voices may be shared by all splits, so they are in no group."""
+    own = {line.role for line in made.script.lines} - {"system"}
+    members = [c for role, c in made.cast.items() if role in own]
+    groups = {
+        "speaker": tuple(sorted({speaker_id(c) for c in members})),
+        "parent_voice": tuple(sorted({f"{c.voice}:{c.parent}" for c in members})),
+        "script_family": (made.script.family,),
+        "noise": (made.item.noise,) if made.item.noise else (),
+        "room": (made.item.room,) if made.item.room else (),
+    }
+    return {kind: ids for kind, ids in groups.items() if ids}
+
+
+# -- turns --------------------------------------------------------------------------------------------------------
+
+
+def _turn(made: Made, i: int) -> Turn:
+    line, spoken, place = made.script.lines[i], made.spoken[i], made.timeline.placements[i]
+    text, words, segments = line.text, (), ()
+    if place is not None:
+        heard = _heard(line, spoken, place)
+        if place.cut is not None:
+            text = text[: heard[-1].char_end] if heard else ""
+        words, segments = tuple(heard), _segments(made, line, spoken, place)
+    return Turn(
+        index=i,
+        role=line.role,
+        speaker=_id_of(made, line.role),
+        addressee=_id_of(made, line.to, line.role),
+        language=made.script.language,
+        text=text,
+        text_raw=line.text_raw if line.text_raw != line.text else "",
+        intended_text=line.text if text != line.text else "",
+        segments=segments,
+        words=words,
+        kind=line.kind,
+        inside_turn=place.over if place else None,
+    )
+
+
+def _moved(spoken: Spoken, place: Placement, sample: int, *, begins: bool) -> int:
+    """A sample of the speech on the clock of the file: pauses before it push it back."""
+    late = sum(
+        pause for at, pause in zip(spoken.pauses, place.pauses, strict=True) if at < sample or (begins and at == sample)
+    )
+    return place.start + sample + late
+
+
+def _heard(line: Line, spoken: Spoken, place: Placement) -> list[Word]:
+    """Words on the clock. Of a line that broke off: those of which more than half came before the fade's middle."""
+    words: list[Word] = []
+    middle = place.cut[0] + place.cut[1] / 2 if place.cut else 0.0
+    for w in spoken.words:
+        start, end = w.start, w.end
+        # A word does not reach over a pause: the cut lies between two words.
+        for at in spoken.pauses:
+            if start < at < end:
+                start, end = (at, end) if at - start < end - at else (start, at)
+        begin, finish = (
+            _moved(spoken, place, start, begins=True),
+            _moved(spoken, place, max(start, end), begins=end <= start),
+        )
+        if place.cut is not None:
+            if place.start + middle - begin <= (finish - begin) / 2:
+                break
+            finish = min(finish, place.end)
+        words.append(Word(line.text[w.char_start : w.char_end], w.char_start, w.char_end, begin, finish, spoken.source))
+    return words
+
+
+def _segments(made: Made, line: Line, spoken: Spoken, place: Placement) -> tuple[Segment, ...]:
+    audio, channel = made.takes[0][0], 1 if line.role == "system" else 0
+    edges = [place.start]
+    for at in spoken.pauses:
+        edges += [_moved(spoken, place, at, begins=False), _moved(spoken, place, at, begins=True)]
+    edges.append(place.end)
+    return tuple(
+        Segment(audio=audio, channel=channel, start=a, end=b) for a, b in zip(edges[::2], edges[1::2], strict=True)
+    )
+
+
+# -- events -------------------------------------------------------------------------------------------------------
+
+
+def _events(made: Made, turns: Sequence[Turn]) -> tuple[tuple[Event, ...], tuple[RealisedEvent, ...]]:
+    events: list[Event] = []
+    realised: list[RealisedEvent] = []
+    places, lines = made.timeline.placements, made.script.lines
+    for n, e in enumerate(made.script.events):
+        turn, place, name = turns[e.line], places[e.line], f"e{n}"
+        events.append(
+            Event(
+                id=name,
+                kind=e.kind,
+                speaker=turn.speaker,
+                trigger=_trigger(made, e.line, e.reference_line, paused=e.kind == "pause"),
+                target_turn=e.line,
+                expected=e.expected,
+                addressee=turn.addressee,
+                position=e.position,
+                context_end=_context_end(made, e.line, paused=e.kind == "pause"),
+                response_turn=e.response_line,
+            )
+        )
+        if place is None:
+            continue
+        start, end = turn.segments[0].start, turn.segments[-1].end
+        if e.kind == "pause" and len(turn.segments) > 1:
+            start, end = turn.segments[0].end, turn.segments[-1].start
+        reaction = None
+        if "stop" in e.expected and place.over is not None:
+            host = places[place.over]
+            if host is not None and host.cut is not None:
+                reaction = (host.start + host.cut[0], host.end)
+        channel = 1 if lines[e.line].role == "system" else 0
+        realised.append(
+            RealisedEvent(event=name, audio=made.takes[0][0], channel=channel, start=start, end=end, reaction=reaction)
+        )
+    return tuple(events), tuple(realised)
+
+
+def _trigger(made: Made, line: int, reference: int, *, paused: bool) -> Trigger:
+    places, spoken = made.timeline.placements, made.spoken
+    place, ref = places[line], places[reference]
+    if paused and place is not None and spoken[line].pauses:
+        last = max((w for w, x in enumerate(spoken[line].words) if x.start < spoken[line].pauses[0]), default=None)
+        return Trigger(reference_turn=line, anchor="word_end", word=last)
+    if place is None or ref is None:
+        return Trigger(reference_turn=reference, anchor="turn_end")
+    if place.over is not None:
+        host = places[place.over]
+        assert host is not None
+        if place.word is not None:
+            seconds = round(place.lag / RATE, 4)
+            return Trigger(reference_turn=place.over, anchor="word_end", word=place.word, offset=seconds)
+        seconds = round((place.start - host.start) / RATE, 4)
+        return Trigger(reference_turn=place.over, anchor="turn_start", offset=seconds)
+    if ref.start > place.start:
+        return Trigger(reference_turn=reference, anchor="turn_start", offset=round((place.start - ref.start) / RATE, 4))
+    return Trigger(reference_turn=reference, anchor="turn_end", offset=round((place.start - ref.end) / RATE, 4))
+
+
+def _context_end(made: Made, line: int, *, paused: bool) -> int:
+    """The last turn that has begun when the event is due (the pausing turn itself for a pause), else 0."""
+    place = made.timeline.placements[line]
+    if paused or place is None:
+        return line
+    begun = [i for i, p in enumerate(made.timeline.placements) if p is not None and i != line and p.start < place.start]
+    return max(begun, default=0)
+
+
+# -- judgements ---------------------------------------------------------------------------------------------------
+
+
+def _judged(dialogue: Dialogue, script: Script) -> Dialogue:
+    """Add what the script means: emotions and causes as written, shifts derived from the emotions."""
+    notes: list[Annotation] = []
+    for i, line in enumerate(script.lines):
+        if line.role != "user":
+            continue
+        f = line.feeling
+        label = f.heard
+        known = _CLASSES.get(label)
+        notes.append(
+            EmotionAnnotation(
+                id=f"emotion-{i}",
+                target=f"turn:{i}",
+                rater=RATER,
+                rater_type="intent",
+                status="gold",
+                value=EmotionValue(
+                    label=label,
+                    intensity=f.intensity,
+                    valence=known.valence if known else None,
+                    arousal=known.arousal if known else None,
+                    semantic_label=f.semantic,
+                    acoustic_label=f.acoustic,
+                ),
+            )
+        )
+    causes: dict[int, list[str]] = {}
+    for n, c in enumerate(script.causes):
+        causes.setdefault(c.emotion_line, []).append(f"cause-{n}")
+        notes.append(
+            CauseAnnotation(
+                id=f"cause-{n}",
+                target=f"turn:{c.emotion_line}",
+                rater=RATER,
+                rater_type="intent",
+                status="gold",
+                value=Cause(
+                    emotion_turn=c.emotion_line,
+                    evidence_turn=c.evidence_line,
+                    span=c.span,
+                    cause_kind=c.cause_kind,
+                    explicit=c.explicit,
+                    explanation=c.explanation,
+                ),
+            )
+        )
+    felt = msgspec.structs.replace(dialogue, annotations=tuple(notes))
+    for shift in shifts(felt):
+        notes.append(
+            ShiftAnnotation(
+                id=f"shift-{shift.to_turn}",
+                target=f"turn:{shift.to_turn}",
+                rater=RATER,
+                rater_type="intent",
+                status="gold",
+                value=msgspec.structs.replace(shift, causes=tuple(causes.get(shift.to_turn, ()))),
+            )
+        )
+    return msgspec.structs.replace(dialogue, annotations=tuple(notes))
+
+
+# -- files and origin ---------------------------------------------------------------------------------------------
+
+
+def _audio(made: Made) -> tuple[Audio, ...]:
+    lines = made.script.lines
+    roles = dict.fromkeys(line.role for line in lines)
+    heard = tuple(_id_of(made, role) for role in roles if role != "system")
+    channels = [Channel(kind="user-mic", speakers=heard)]
+    if not made.mono:
+        channels.append(Channel(kind="system", speakers=(_id_of(made, "system"),) if "system" in roles else ()))
+    main = made.takes[0][0]
+    entries: list[Audio] = []
+    stems = iter(roles)
+    for n, (name, length) in enumerate(made.takes):
+        twin = Twin(of=main, differs=made.differs) if n == 1 and made.differs else None
+        kinds = tuple(channels)
+        if n and twin is None:
+            kinds = (Channel(kind="clean-stem", speakers=(_id_of(made, next(stems)),)),)
+        entries.append(
+            Audio(
+                id=name,
+                path="",
+                sha256="",
+                pcm_sha256="",
+                sample_rate=RATE,
+                length=length,
+                channels=kinds,
+                twin=twin,
+            )
+        )
+    return tuple(entries)
+
+
+def _provenance(made: Made) -> Provenance:
+    item, script = made.item, made.script
+    prosody: dict[str, list[Any]] = {}
+    for i, (line, spoken) in enumerate(zip(script.lines, made.spoken, strict=True)):
+        name = made.cast[line.role].voice
+        # As in the struct, but what is left at its default is left out and decimals are cut: it is a record.
+        given = {k: round(v, 4) if isinstance(v, float) else v for k, v in msgspec.to_builtins(spoken.prosody).items()}
+        prosody.setdefault(name, []).append({"turn": i, **given})
+    steps = [
+        Step(step="script", part=script.writer, version=script.writer_version, seed=str(item.brief.seed)),
+        *(
+            Step(
+                step="voice",
+                part=name,
+                version=made.voices[name].version,
+                sha256=made.voices[name].weights_sha256(),
+                parameters={"prosody": rows},
+            )
+            for name, rows in sorted(prosody.items())
+        ),
+        Step(
+            step="scene",
+            part="duologue",
+            version=made.version,
+            seed=str(item.seed),
+            parameters={**made.draws, **{k: round(v, 4) for k, v in made.timeline.draws.items()}},
+        ),
+    ]
+    return Provenance(steps=tuple(steps))

@@ -1,0 +1,120 @@
+"""One spoken line at the scene's rate: trimmed, with its words, and cut into pieces where it pauses or breaks off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from duologue.corpus.turn import WordSource
+from duologue.generate.acoustics.kernel import RATE, Samples
+from duologue.generate.prosody import Prosody
+from duologue.generate.voices.voice import SpokenWord, Voice
+
+MARGIN = 0.02  # s of the voice's own silence kept on both sides
+EDGE = 80  # samples: 5 ms fades at the ends
+SEARCH = 640  # samples: a pause is cut at the quietest point within 40 ms of the word boundary
+CLAUSE_MARKS = frozenset(",.;:!?…—，。；：！？、")
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Speech at 16 kHz. All times are samples from the onset; sample ``lead`` of ``samples`` is the onset.
+
+    ``length`` is speech from onset to offset; 0 for a line that says nothing. ``clause`` tells for each word
+    whether a punctuation mark follows. ``pauses`` are the samples at which the line halts, in order.
+    """
+
+    samples: Samples
+    lead: int
+    length: int
+    words: tuple[SpokenWord, ...]
+    clause: tuple[bool, ...]
+    pauses: tuple[int, ...]
+    prosody: Prosody
+    source: WordSource
+
+    def pieces(self, cuts: Sequence[tuple[int, int]]) -> list[tuple[int, Samples]]:
+        """(offset in ``samples``, piece) around ``cuts``, (sample from the onset, samples of cross-fade).
+
+        A piece fades out over the samples after its cut and the next fades in over the same: put side by side
+        again they add up to the whole.
+        """
+        if not cuts:
+            return [(0, self.samples)]
+        pieces: list[tuple[int, Samples]] = []
+        begin, fade_in = 0, 0
+        for at, fade in [*cuts, (len(self.samples), 0)]:
+            cut = min(at + self.lead, len(self.samples)) if fade else len(self.samples)
+            piece = self.samples[begin : cut + fade].copy()
+            if fade_in:
+                n = min(fade_in, len(piece))
+                piece[:n] *= _ramp(fade_in)[:n]
+            if fade:
+                n = len(piece) - (cut - begin)
+                if n > 0:
+                    piece[len(piece) - n :] *= 1.0 - _ramp(fade)[:n]
+            pieces.append((begin, piece))
+            begin, fade_in = cut, fade
+        return pieces
+
+
+def _ramp(n: int) -> Samples:
+    return (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n)
+
+
+def speak(
+    voice: Voice,
+    text: str,
+    pause_at: Sequence[int],
+    *,
+    language: str,
+    speaker: str,
+    prosody: Prosody,
+    seed: int,
+) -> Spoken:
+    """Have ``voice`` speak ``text`` whole and find where it can pause: at code points ``pause_at`` of it."""
+    nothing = Spoken(np.zeros(0, np.float32), 0, 0, (), (), (), prosody, "exact")
+    if not text.strip():
+        return nothing
+    speech = voice.synthesise(text, language=language, speaker=speaker, prosody=prosody, seed=seed)
+    if speech.offset <= speech.onset:
+        return nothing
+    rate = speech.sample_rate
+    begin = max(0, speech.onset - round(MARGIN * rate))
+    end = min(len(speech.samples), speech.offset + round(MARGIN * rate))
+    samples = np.ascontiguousarray(speech.samples[begin:end], np.float32)
+    samples = soxr.resample(samples, rate, RATE, quality="MQ") if rate != RATE else samples.copy()
+    n = min(EDGE, len(samples) // 2)
+    samples[:n] *= _ramp(n)
+    samples[len(samples) - n :] *= _ramp(n)[::-1]
+    lead = round((speech.onset - begin) * RATE / rate)
+    length = max(1, min(round((speech.offset - speech.onset) * RATE / rate), len(samples) - lead))
+
+    def place(sample: int) -> int:
+        return max(0, min(length, round((sample - speech.onset) * RATE / rate)))
+
+    words = tuple(SpokenWord(w.char_start, w.char_end, place(w.start), place(w.end)) for w in speech.words)
+    ends = [w.char_end for w in words]
+    starts = [w.char_start for w in words[1:]] + [len(text)]
+    clause = tuple(any(c in CLAUSE_MARKS for c in text[a:b]) for a, b in zip(ends, starts, strict=True))
+    pauses = sorted({p for at in pause_at if (p := _halt(samples, lead, words, at)) is not None})
+    return Spoken(samples, lead, length, words, clause, tuple(pauses), prosody, speech.source)
+
+
+def _halt(samples: Samples, lead: int, words: Sequence[SpokenWord], at: int) -> int | None:
+    """Where the line halts for a pause at code point ``at``: the quietest 5 ms about the boundary of words there."""
+    before = [w for w in words if w.char_end <= at]
+    after = [w for w in words if w.char_start >= at]
+    if not before or not after:
+        return None
+    left, right = before[-1], after[0]
+    low = max(left.start + (left.end - left.start) // 2, left.end - SEARCH)
+    high = min(right.end - (right.end - right.start) // 2, right.start + SEARCH)
+    window = samples[lead + low : lead + high]
+    if len(window) <= EDGE:
+        return (left.end + right.start) // 2
+    energy = np.cumsum(np.concatenate([np.zeros(1), window.astype(np.float64) ** 2]))
+    return low + int(np.argmin(energy[EDGE:] - energy[:-EDGE])) + EDGE // 2
