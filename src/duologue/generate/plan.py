@@ -65,6 +65,12 @@ class Plan:
         for shard in self.shards:
             yield from self.items(shard)
 
+    def ids(self, shard: ShardPlan) -> Iterator[str]:
+        """The ids of a shard's items, without planning them."""
+        for cell in shard.cells:
+            for i in range(shard.start, min(shard.stop, cell.count)):
+                yield _id(self.recipe.seed, cell.key, i)
+
     def items(self, shard: ShardPlan) -> Iterator[Item]:
         for cell in shard.cells:
             dealer = self._dealers.get(cell.key)
