@@ -119,9 +119,12 @@ def _print_gaps(console: Console, s: Stats) -> None:
     if not s.gaps:
         console.print("no coverage gaps")
         return
-    table = Table("coverage gap", "where", "value", "count", "typical")
-    for g in s.gaps[: 2 * SHOWN]:
-        table.add_row(g.kind, escape(g.where), escape(g.value), str(g.count), f"{g.typical:g}" if g.typical else "")
-    if len(s.gaps) > 2 * SHOWN:
-        table.add_row(f"... {len(s.gaps) - 2 * SHOWN} more", "", "", "", "")
+    table = Table("coverage gap", "where", "n", "values")
+    together: dict[tuple[str, str], list[str]] = {}
+    for g in s.gaps:
+        value = f"{g.value} ({g.count}, typically {g.typical:g})" if g.kind == "thin" else g.value
+        together.setdefault((g.kind, g.where), []).append(value)
+    for (kind, where), values in together.items():
+        more = f", ... {len(values) - 6} more" if len(values) > 6 else ""
+        table.add_row(kind, escape(where), str(len(values)), escape(", ".join(values[:6])) + more)
     console.print(table)

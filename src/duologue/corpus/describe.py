@@ -17,7 +17,7 @@ import msgspec
 from duologue.corpus.annotation import CauseAnnotation
 from duologue.corpus.dialogue import SPLITS, TASKS, Dialogue
 from duologue.corpus.event import INTERRUPTION
-from duologue.corpus.read import Corpus, OpenDialogue
+from duologue.corpus.read import Corpus
 from duologue.corpus.truth import emotions, shifts
 from duologue.corpus.turn import Turn
 from duologue.corpus.write import is_main
@@ -280,7 +280,8 @@ class _Gatherer:
 
     def add(self, d: Dialogue) -> None:
         language = d.languages[0] if d.languages else ""
-        rates = {a.id: a.sample_rate for a in d.audio}
+        # Speech is timed on main audio alone, so that stems and twins do not count it again.
+        rates = {a.id: a.sample_rate for a in d.audio if is_main(a)}
         main = sum(a.length / a.sample_rate for a in d.audio if is_main(a))
         self.dialogues, self.seconds, self.turns = self.dialogues + 1, self.seconds + main, self.turns + len(d.turns)
         self.audio_files += len(d.audio)
@@ -402,19 +403,3 @@ def describe(corpus: Corpus, progress: Callable[[], object] = lambda: None) -> S
         timing={language: clock.done() for language, clock in sorted(g.clocks.items())},
         gaps=tuple(g.gaps(labels)),
     )
-
-
-def examples(corpus: Corpus, count: int = 12) -> list[OpenDialogue]:
-    """Up to ``count`` dialogues that differ: the first of each (track, scenario, language), then of what is left."""
-    first: dict[tuple[str, str, str], OpenDialogue] = {}
-    for item in corpus:
-        d = item.dialogue
-        first.setdefault((d.track, d.scenario, d.languages[0] if d.languages else ""), item)
-    kinds: dict[tuple[str, str], list[OpenDialogue]] = defaultdict(list)
-    for (track, scenario, _), item in sorted(first.items()):
-        kinds[track, scenario].append(item)
-    # One of each scenario before a second language of any.
-    rounds = [
-        items[i] for i in range(max(map(len, kinds.values()), default=0)) for items in kinds.values() if i < len(items)
-    ]
-    return rounds[:count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -15,6 +16,9 @@ from duologue.corpus.manifest import Manifest
 def json_schema(kind: type[Dialogue] | type[Manifest] = Dialogue) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a dialogue's line, or of ``corpus.json``, generated from the types."""
     schema = msgspec.json.schema(kind)
+    for part in schema["$defs"].values():
+        # Python 3.13 strips a docstring's indent itself; so do we, that all versions give one schema.
+        part["description"] = inspect.cleandoc(part.get("description", ""))
     name = "dialogue" if kind is Dialogue else "corpus"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
