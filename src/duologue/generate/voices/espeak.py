@@ -1,0 +1,588 @@
+"""The fast voice: espeak-ng, called in-process, with word times from its own events.
+
+espeak-ng is a formant synthesiser. Its sound depends on counters that survive from one utterance to the next
+(pitch flutter, cycle roughness, breath filters). The speakers here switch those off, so that equal arguments give
+equal bytes whatever was spoken before. Prosody goes through espeak's own means wherever it can (rate, pitch and
+range, a pitch command before each word, the clause intonation, the tone curve of the voice), which costs nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import hashlib
+import math
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from duologue.corpus.speaker import Age, Sex
+from duologue.errors import MissingPartError, UserError
+from duologue.generate.prosody import NEUTRAL, Prosody
+from duologue.generate.seeds import derive
+from duologue.generate.voices.normalise import normalise
+from duologue.generate.voices.voice import Samples, Speech, SpokenWord, VoiceSpeaker
+
+SAMPLE_RATE = 22_050
+
+# espeak's own variants that differ in formants: sex as the variant's file states it or its pitch and formants tell.
+_FEMALE = [
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "alicia",
+    "andrea",
+    "anika",
+    "annie",
+    "aunty",
+    "belinda",
+    "linda",
+    "steph",
+    "grandma",
+]
+_MALE = [
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "m8",
+    "andy",
+    "antonio",
+    "boris",
+    "denis",
+    "ed",
+    "gene",
+    "lee",
+    "marco",
+    "michael",
+    "michel",
+    "miguel",
+    "paul",
+    "sandro",
+    "travis",
+    "victor",
+    "grandpa",
+]  # noqa: E501
+_SENIOR = {"grandma", "grandpa"}
+# name -> (semitones of pitch, ratio of formants): small, so that a derived speaker stays in its parent's family.
+_DERIVED = {"": (0.0, 1.0), "-low": (-1.5, 0.97), "-high": (1.5, 1.03)}
+# Accents without a trilled r, whose cycle counter survives from one utterance to the next.
+_ACCENTS = {"en": ("en-us", "en", "en-gb-x-rp", "en-029", "en-us-nyc"), "zh": ("cmn-latn-pinyin",)}
+
+# A neutral reading uses these, which leaves room for +13 semitones of pitch and three times the range.
+_PITCH, _RANGE, _RATE = 30, 33, 165
+
+
+class EspeakVoice:
+    """espeak-ng 1.52 behind the Voice protocol. Word times are exact: espeak reports where it starts each word.
+
+    Realised: shift, range, slope, final rise, tempo, gain, energy range, tilt, breath, emphasis and pauses.
+    F0 slope moves in steps of a word. Mandarin is spoken from pinyin (pypinyin), a character a word; Latin words
+    in Mandarin text are spoken by the same speaker in English.
+    """
+
+    name = "espeak"
+    sample_rate = SAMPLE_RATE
+
+    @cached_property
+    def version(self) -> str:
+        _engine()
+        return f"espeak-ng {_engine().version}, espeakng-loader {version('espeakng-loader')}"
+
+    def weights_sha256(self) -> str:
+        """Hash of espeak's phonemes, intonations and the two dictionaries."""
+        return _engine().data_sha256
+
+    def speakers(self, language: str) -> tuple[VoiceSpeaker, ...]:
+        return _speakers(_known(language))
+
+    def synthesise(
+        self, text: str, *, language: str, speaker: str, prosody: Prosody = NEUTRAL, seed: int = 0
+    ) -> Speech:
+        if speaker not in _ids(_known(language)):
+            raise UserError(
+                "unknown speaker of espeak",
+                field="speaker",
+                value=speaker,
+                allowed=", ".join(s.id for s in _speakers(language)[:4]) + ", ...",
+            )
+        spoken = normalise(text, language)
+        engine = _engine()
+        pieces = _pieces(spoken.text, spoken.spans, language)
+        if not pieces:
+            return Speech(
+                samples=np.zeros(0, np.float32), sample_rate=SAMPLE_RATE, words=(), source="exact", onset=0, offset=0
+            )
+        length = sum(end - start for start, end, _, _ in spoken.spans)
+        plan = _Pitch(engine.pitch(speaker), prosody, spoken.spans, length, language)
+        chunks, starts, chars, size = [], [], [], 0
+        for accent, spans in pieces:
+            raw, at = _commands(spoken.text, spans, plan, prosody, accent)
+            chunk, events = engine.speak(raw, accent or speaker.split("+")[0], speaker, plan.range, prosody)
+            known = np.searchsorted(at, [p for p, _ in events], side="right") - 1
+            first: dict[int, int] = {}
+            for k, (_, sample) in zip(known.tolist(), events, strict=True):
+                if k >= 0:
+                    first.setdefault(k, sample + size)
+            for k, (_, _, char_start, char_end) in enumerate(spans):
+                if k in first:
+                    starts.append(first[k])
+                    chars.append((char_start, char_end))
+                elif chars:
+                    # espeak reads some pairs ("of the") as one word: the pair shares one time.
+                    chars[-1] = (chars[-1][0], char_end)
+            chunks.append(chunk)
+            size += len(chunk)
+        samples = np.concatenate(chunks).astype(np.float32) if len(chunks) > 1 else chunks[0].astype(np.float32)
+        samples *= np.float32(1 / 32768)
+        return _finish(samples, starts, chars, prosody, seed)
+
+
+def _known(language: str) -> str:
+    if language not in _ACCENTS:
+        raise UserError("unknown language of espeak", field="language", value=language, allowed="en, zh")
+    return language
+
+
+@lru_cache
+def _speakers(language: str) -> tuple[VoiceSpeaker, ...]:
+    accents = _ACCENTS[language]
+    found = []
+    for i, variant in enumerate(_FEMALE + _MALE):
+        sex: Sex = "female" if variant in _FEMALE else "male"
+        age: Age = "senior" if variant in _SENIOR else "adult"
+        for j, suffix in enumerate(_DERIVED):
+            accent = accents[(i + j) % len(accents)]
+            found.append(
+                VoiceSpeaker(
+                    id=f"{accent}+{variant}{suffix}",
+                    languages=(language,),
+                    sex=sex,
+                    age=age,
+                    parent=f"espeak:{variant}",
+                    accent=accent,
+                )
+            )
+    return tuple(found)
+
+
+@lru_cache
+def _ids(language: str) -> frozenset[str]:
+    return frozenset(s.id for s in _speakers(language))
+
+
+# --- text --------------------------------------------------------------------------------------------------
+
+Span = tuple[int, int, int, int]
+
+
+def _pieces(text: str, spans: Sequence[Span], language: str) -> list[tuple[str, list[Span]]]:
+    """Runs of one language: (accent or "" for the speaker's own, spans)."""
+    if language == "en":
+        return [("", list(spans))] if spans else []
+    runs: list[tuple[str, list[Span]]] = []
+    for span in spans:
+        accent = "en-us" if text[span[0]].isascii() else ""
+        if not runs or runs[-1][0] != accent:
+            runs.append((accent, []))
+        runs[-1][1].append(span)
+    return runs
+
+
+class _Pitch:
+    """Where each word's pitch lies: espeak's pitch command for a span, and the range for the utterance.
+
+    A speaker has ``base`` Hz and ``depth`` Hz (its two figures in the voice file). espeak then speaks with mean
+    base * 2**((command - 50) / 50) + depth * (0.48 + 0.27 * range / 50) and a standard deviation of about
+    0.0055 * depth * range Hz: fitted to its output over commands 0..99 and ranges 0..99.
+    """
+
+    def __init__(
+        self, speaker: tuple[float, float], prosody: Prosody, spans: Sequence[Span], length: int, language: str
+    ) -> None:
+        self.base, self.depth = speaker
+        self.prosody = prosody
+        self.spans = spans
+        ratio = 2 ** (prosody.f0_shift / 12)
+        self.range = min(max(round(_RANGE * ratio * max(prosody.f0_range, 0.0)), 0), 99)
+        self.offset = self.depth * (0.48 + 0.27 * self.range / 50)
+        self.mean = (self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)) * ratio
+        self.seconds = length * (0.066 if language == "en" else 0.26) * prosody.tempo
+        self.total = max(spans[-1][1], 1) if spans else 1
+
+    def command(self, span: Span) -> int:
+        start, end, char_start, char_end = span
+        place = ((start + end) / 2 / self.total - 0.5) * self.seconds
+        st = self.prosody.f0_slope * place
+        focus = self.prosody.emphasis
+        if focus and char_start < focus[1] and char_end > focus[0]:
+            st += self.prosody.emphasis_st
+        wanted = max(self.mean * 2 ** (st / 12) - self.offset, 1.0)
+        return min(max(round(50 + 50 * math.log2(wanted / self.base)), 0), 99)
+
+
+_CLOSING = "\"'”’）)』」】"
+_RISE = 15.0
+
+
+def _commands(
+    text: str, spans: list[Span], plan: _Pitch, prosody: Prosody, accent: str
+) -> tuple[str, npt.NDArray[np.int64]]:
+    """espeak's input (a pitch command before each word whose pitch differs) and each span's place in it, from 1."""
+    parts: list[str] = []
+    at = np.zeros(len(spans), np.int64)
+    size, last = 1, -1
+    latin = text.isascii() or bool(accent) or not any(_is_han(text[s[0]]) for s in spans)
+    sounds = [text[s[0] : s[1]] for s in spans] if latin else _pinyin([text[s[0] : s[1]] for s in spans])
+    for i, (span, sound) in enumerate(zip(spans, sounds, strict=True)):
+        command = plan.command(span)
+        at[i] = size
+        # Only where the pitch changes: espeak leaves a gap of some milliseconds at each command.
+        piece = (f"\x01{command}P" if command != last else "") + sound
+        last = command
+        between = text[span[1] : spans[i + 1][0]] if i + 1 < len(spans) else _closing(text[span[1] :], plan, span)
+        if not latin and not between:
+            between = " "
+        parts.append(piece + between)
+        size += len(piece) + len(between)
+    return "".join(parts), at
+
+
+def _closing(rest: str, plan: _Pitch, span: Span) -> str:
+    """The end of the text; a strong final rise or fall is espeak's own question or statement tune."""
+    if span is not plan.spans[-1]:
+        return rest[:1]
+    if plan.prosody.f0_final > _RISE:
+        return "?"
+    if plan.prosody.f0_final < -_RISE:
+        return "."
+    return rest
+
+
+def _is_han(char: str) -> bool:
+    return "\u3400" <= char <= "\u9fff"
+
+
+def _pinyin(pieces: list[str]) -> list[str]:
+    try:
+        from pypinyin import Style, lazy_pinyin
+    except ModuleNotFoundError as error:
+        raise MissingPartError(
+            "espeak speaks Mandarin from pinyin and needs the package 'pypinyin'", mend="pip install 'duologue[espeak]'"
+        ) from error
+    sounds = lazy_pinyin("".join(pieces), style=Style.TONE3, neutral_tone_with_five=True, errors=lambda run: list(run))
+    if len(sounds) == sum(map(len, pieces)):
+        found = iter(sounds)
+        return [" ".join(next(found) for _ in piece) for piece in pieces]
+    return [" ".join(lazy_pinyin(p, style=Style.TONE3, neutral_tone_with_five=True)) for p in pieces]
+
+
+# --- after espeak ------------------------------------------------------------------------------------------
+
+_FRAME = 128
+
+
+def _finish(samples: Samples, starts: list[int], chars: list[tuple[int, int]], prosody: Prosody, seed: int) -> Speech:
+    """Measure silence, place the words, then apply what espeak cannot: breath, energy range, gain, pauses."""
+    frames = -(-len(samples) // _FRAME)
+    padded = np.zeros(frames * _FRAME, np.float32)
+    padded[: len(samples)] = samples
+    grid = padded.reshape(frames, _FRAME)
+    peaks = np.maximum(grid.max(axis=1), -grid.min(axis=1))
+    active = np.flatnonzero(peaks > 0.004 * peaks.max(initial=0.0))
+    if not len(active):
+        return Speech(samples=samples, sample_rate=SAMPLE_RATE, words=(), source="exact", onset=0, offset=0)
+    onset = int(active[0]) * _FRAME + _edge(grid[active[0]], peaks.max())
+    offset = min(int(active[-1] + 1) * _FRAME, len(samples))
+    bounds = [*starts[1:], len(samples)]
+    # The last sounding frame before the next word ends this one: pauses belong to no word.
+    last = active[np.maximum(np.searchsorted((active + 1) * _FRAME, bounds, side="right") - 1, 0)]
+    ends = np.minimum((last + 1) * _FRAME, bounds)
+    words = [
+        SpokenWord(c0, c1, max(s, onset), max(int(e), s + 1))
+        for (c0, c1), s, e in zip(chars, starts, ends.tolist(), strict=True)
+        if max(int(e), s + 1) > max(s, onset)
+    ]
+    if prosody.energy_range:
+        samples = _spread(grid, prosody.energy_range)[: len(samples)]
+    samples = _rough(samples, prosody.breath, seed)
+    if prosody.gain:
+        samples *= np.float32(10 ** (prosody.gain / 20))
+    speech = Speech(
+        samples=samples, sample_rate=SAMPLE_RATE, words=tuple(words), source="exact", onset=onset, offset=offset
+    )
+    return _pause(speech, prosody.pauses) if prosody.pauses else speech
+
+
+def _edge(frame: Samples, peak: float) -> int:
+    return int(np.argmax(np.abs(frame) > 0.004 * peak))
+
+
+_BREATH_DB = -26.0
+
+
+@lru_cache
+def _noise() -> Samples:
+    return np.random.Generator(np.random.PCG64(7)).standard_normal(1 << 17, dtype=np.float32)
+
+
+def _rough(samples: Samples, breath: float, seed: int) -> Samples:
+    """Noise in proportion to the signal (the modulated noise of ITU-T P.810), which lowers the harmonicity."""
+    q = 10 ** (min(_BREATH_DB + 2.0 * breath, -4.0) / 20)
+    noise = _noise()
+    place = derive(seed, "breath") % len(noise)
+    factor = np.take(noise, np.arange(place, place + len(samples)), mode="wrap")
+    factor *= np.float32(q)
+    factor += 1.0
+    factor *= samples
+    return factor
+
+
+def _spread(grid: Samples, db: float) -> Samples:
+    """Raise (or lower) the standard deviation of frame energy, about 9 dB in plain espeak, by ``db``."""
+    level = np.sqrt(np.einsum("ij,ij->i", grid, grid) / _FRAME) + np.float32(1e-5)
+    gain = np.clip((level / level.max() * 2.0) ** np.float32(db / 9.0), 0.25, 4.0)
+    after = np.append(gain[1:], gain[-1])
+    ramp = np.arange(_FRAME, dtype=np.float32) / _FRAME
+    return (grid * (gain[:, None] + (after - gain)[:, None] * ramp)).ravel()
+
+
+_FADE = 110
+
+
+def _pause(speech: Speech, pauses: Sequence[tuple[int, float]]) -> Speech:
+    """Open silence at word boundaries, with 5 ms fades; later words move by as much."""
+    pieces: list[Samples] = []
+    words: list[SpokenWord] = []
+    done, shift, k = 0, 0, 0
+    opened = sorted((at, seconds) for at, seconds in pauses if seconds > 0)
+    fade = np.linspace(0.0, 1.0, _FADE, dtype=np.float32)
+    for word in speech.words:
+        while k < len(opened) and opened[k][0] <= word.char_start:
+            cut = word.start
+            if cut > done:
+                piece = speech.samples[done:cut].copy()
+                if len(piece) >= 2 * _FADE:
+                    piece[-_FADE:] *= fade[::-1]
+                pieces.append(piece)
+                done = cut
+            gap = round(opened[k][1] * speech.sample_rate)
+            pieces.append(np.zeros(gap, np.float32))
+            shift += gap
+            k += 1
+        words.append(SpokenWord(word.char_start, word.char_end, word.start + shift, word.end + shift))
+    rest = speech.samples[done:].copy()
+    if pieces and len(rest) >= _FADE:
+        rest[:_FADE] *= fade
+    samples = np.concatenate([*pieces, rest])
+    return Speech(
+        samples=samples,
+        sample_rate=speech.sample_rate,
+        words=tuple(words),
+        source="exact",
+        onset=speech.onset,
+        offset=speech.offset + shift,
+    )
+
+
+# --- the library -------------------------------------------------------------------------------------------
+
+
+class _Event(ctypes.Structure):
+    """``espeak_EVENT`` of speak_lib.h."""
+
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    ]
+
+
+_WORD = 1
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
+
+
+class _Engine:
+    """The one espeak of this process. espeak keeps its state in globals, so calls take a lock."""
+
+    def __init__(self) -> None:
+        try:
+            import espeakng_loader
+        except ModuleNotFoundError as error:
+            raise MissingPartError(
+                "voice 'espeak' needs the package 'espeakng_loader'", mend="pip install 'duologue[espeak]'"
+            ) from error
+        self.source = Path(espeakng_loader.get_data_path())
+        self.lock = threading.Lock()
+        self.voices: dict[str, tuple[float, float]] = {}
+        self.written: set[str] = set()
+        self.lib: Any = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+        self.folder = self._folder()
+        # 2: synchronous, samples to the callback; 20 s of buffer keeps callbacks few; 1 << 15: never exit the process.
+        if self.lib.espeak_Initialize(2, 20_000, str(self.folder).encode(), 1 << 15) != SAMPLE_RATE:
+            raise MissingPartError("espeak-ng does not start", mend="pip install --force-reinstall espeakng-loader")
+        self.lib.espeak_Info.restype = ctypes.c_char_p
+        self.version = str(self.lib.espeak_Info(None).decode()).split()[0]
+        self.lib.espeak_Synth.argtypes = [
+            ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int,
+            ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p,
+        ]  # fmt: skip
+        self.chunks: list[npt.NDArray[np.int16]] = []
+        self.events: list[tuple[int, int]] = []
+        self.callback = _CALLBACK(self._take)
+        self.lib.espeak_SetSynthCallback(self.callback)
+
+    def _folder(self) -> Path:
+        """espeak's data with our speakers beside it: the dictionaries are links, the variants our own."""
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="duologue-espeak-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            for entry in self.source.iterdir():
+                if entry.name != "voices":
+                    (folder / entry.name).symlink_to(entry)
+            (folder / "voices" / "!v").mkdir(parents=True)
+        except OSError as error:
+            raise UserError(
+                f"espeak's voices cannot be prepared: {error.strerror}",
+                where=str(error.filename or tempfile.gettempdir()),
+                mend="make room in the temporary folder, or set TMPDIR to another one",
+            ) from error
+        return folder
+
+    @cached_property
+    def data_sha256(self) -> str:
+        total = hashlib.sha256()
+        for name in ("phondata", "phonindex", "phontab", "intonations", "en_dict", "cmn_dict"):
+            total.update((self.source / name).read_bytes())
+        return total.hexdigest()
+
+    def pitch(self, speaker: str) -> tuple[float, float]:
+        """(base, depth) in Hz of a speaker's voice file: see :class:`_Pitch`."""
+        variant = speaker.split("+")[1]
+        if variant not in self.voices:
+            low, high = _variant(self.source, variant)[1]
+            semitones, _ = _derivation(variant)[1]
+            scale = 2 ** (semitones / 12)
+            depth = (high - low) * 50 / _RANGE
+            mean = (low - 9) + (high - low) * (0.48 + 0.27)
+            base = (mean - depth * (0.48 + 0.27 * _RANGE / 50)) * 2 ** ((50 - _PITCH) / 50)
+            self.voices[variant] = (base * scale, depth * scale)
+        return self.voices[variant]
+
+    def variant(self, speaker: str, tilt: int) -> str:
+        """Name of the speaker's voice file with ``tilt`` half dB per octave, written on first use."""
+        variant = speaker.split("+")[1]
+        name = f"{variant}{tilt:+d}"
+        if name not in self.written:
+            lines, _ = _variant(self.source, variant)
+            base, depth = self.pitch(speaker)
+            scale = _derivation(variant)[1][1]
+            body = [_formant(line, scale) for line in lines]
+            body += ["flutter 0", "roughness 0", f"pitch {round(base + 9)} {round(base + 9 + depth)}", _tone(tilt / 2)]
+            try:
+                (self.folder / "voices" / "!v" / name).write_text("\n".join(body) + "\n")
+            except OSError as error:
+                raise UserError(
+                    f"espeak's voices cannot be prepared: {error.strerror}",
+                    where=str(error.filename or self.folder),
+                    mend="make room in the temporary folder, or set TMPDIR to another one",
+                ) from error
+            self.written.add(name)
+        return name
+
+    def speak(
+        self, raw: str, accent: str, speaker: str, range_: int, prosody: Prosody
+    ) -> tuple[npt.NDArray[np.int16], list[tuple[int, int]]]:
+        """int16 samples, and (character of ``raw`` from 1, sample) for each word that starts."""
+        tilt = min(max(round(prosody.tilt * 2), -12), 16)
+        data = raw.encode()
+        with self.lock:
+            name = f"{accent}+{self.variant(speaker, tilt)}".encode()
+            if self.lib.espeak_SetVoiceByName(name) != 0:
+                raise MissingPartError(
+                    f"espeak-ng has no voice {name.decode()!r}", mend="pip install --force-reinstall espeakng-loader"
+                )
+            rate = min(max(round(_RATE / max(prosody.tempo, 0.1)), 80), 400)
+            for parameter, value in ((1, rate), (3, _PITCH), (4, range_)):
+                self.lib.espeak_SetParameter(parameter, value, 0)
+            self.chunks, self.events = [], []
+            # flags 1: the text is UTF-8.
+            self.lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
+            chunks, events = self.chunks, self.events
+            self.chunks, self.events = [], []
+        return (chunks[0] if len(chunks) == 1 else np.concatenate([np.zeros(0, np.int16), *chunks])), events
+
+    def _take(self, wave: int | None, count: int, events: Any) -> int:
+        if wave and count:
+            self.chunks.append(np.frombuffer(ctypes.string_at(wave, 2 * count), np.int16))
+        for event in events:
+            if event.type == 0:
+                break
+            if event.type == _WORD:
+                self.events.append((event.text_position, event.sample))
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _engine() -> _Engine:
+    return _Engine()
+
+
+def _derivation(variant: str) -> tuple[str, tuple[float, float]]:
+    """The variant that a speaker comes from, and its semitones and formant ratio."""
+    for suffix, change in _DERIVED.items():
+        if suffix and variant.endswith(suffix):
+            return variant[: -len(suffix)], change
+    return variant, _DERIVED[""]
+
+
+@lru_cache(maxsize=256)
+def _variant(source: Path, variant: str) -> tuple[tuple[str, ...], tuple[float, float]]:
+    """The lines of espeak's variant that we keep, and its two pitch figures."""
+    parent = _derivation(variant)[0]
+    path = next(p for p in (source / "voices" / "!v").iterdir() if p.name.lower() == parent)
+    lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
+    pitch = (82.0, 118.0)
+    for line in lines:
+        if line.startswith("pitch"):
+            low, high = sorted(map(float, line.split()[1:3]))
+            pitch = (low, max(high, low * 1.2))
+    dropped = ("pitch", "flutter", "roughness", "echo", "breath", "tone", "//", "#")
+    return tuple(line for line in lines if line and not line.startswith(dropped)), pitch
+
+
+def _formant(line: str, scale: float) -> str:
+    """A ``formant`` line with its frequency (per cent) scaled."""
+    fields = line.split()
+    if scale != 1.0 and fields[0] == "formant" and fields[1] in "12345678":
+        fields[2] = str(round(float(fields[2]) * scale))
+        return " ".join(fields)
+    return line
+
+
+# espeak's own curve (Hz, height of 255), which a tilt turns about 1 kHz.
+_CURVE = ((150, 170.0), (600, 170.0), (1200, 135.0), (2400, 110.0), (5000, 110.0))
+
+
+def _tone(tilt: float) -> str:
+    heights = [height * 10 ** (tilt * math.log2(hz / 1000) / 20) for hz, height in _CURVE]
+    top = max(*heights, 170.0) / 170.0
+    return "tone " + " ".join(f"{hz} {max(round(h / top), 1)}" for (hz, _), h in zip(_CURVE, heights, strict=True))
