@@ -80,3 +80,11 @@ def _unwrapped(kind: Any) -> Any:
             kind = others[0]
         else:
             return kind
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    for stem, kind in (("dialogue", Dialogue), ("corpus", Manifest)):
+        Path(sys.argv[1], f"{stem}.schema.json").write_bytes(encode_schema(kind))
