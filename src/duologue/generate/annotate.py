@@ -33,7 +33,11 @@ _CLASSES = {c.label: c for c in DUOLOGUE.classes}
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a scene knows when its audio is done. ``takes`` are (audio id, frames), the main one first."""
+    """What a scene knows when its audio is done.
+
+    ``takes`` are (audio id, frames): the main one, its twin where ``differs`` is set, then the stems.
+    ``acoustics.positions`` name roles in place of speakers.
+    """
 
     item: Item
     script: Script
@@ -86,7 +90,7 @@ def annotate(made: Made) -> Dialogue:
             )
             for n, p in enumerate(script.probes)
         ),
-        acoustics=made.acoustics,
+        acoustics=_named(made),
         provenance=_provenance(made),
     )
     return _judged(dialogue, script)
@@ -101,23 +105,33 @@ def speaker_id(member: CastMember) -> str:
 
 
 def _id_of(made: Made, role: Role, of: Role | None = None) -> str:
-    """The speaker in ``role``; a bystander who is spoken to but has no voice gets an id of their own."""
-    if of == role or role not in made.cast:
+    """The id of whoever plays ``role``; ``of`` is the role that speaks to them.
+
+    A bystander who is spoken to but has no voice gets an id of the dialogue's own, and so does a role whose voice
+    another role of the dialogue has already.
+    """
+    member = made.cast.get(role)
+    if of == role or member is None:
         return f"{made.item.id}:{'bystander' if of == role else role}"
-    return speaker_id(made.cast[role])
+    name = speaker_id(member)
+    first = next(r for r, c in made.cast.items() if speaker_id(c) == name)
+    return name if first == role else f"{name}~{role}"
 
 
 def _speakers(made: Made) -> tuple[Speaker, ...]:
-    lines = made.script.lines
     language = (made.script.language,)
     found: dict[str, Speaker] = {}
-    for role in dict.fromkeys([line.role for line in lines] + [line.to for line in lines if line.to != line.role]):
-        if role in made.cast:
-            c = made.cast[role]
+    pairs = [(line.role, None) for line in made.script.lines] + [(line.to, line.role) for line in made.script.lines]
+    for role, of in pairs:
+        name, c = _id_of(made, role, of), made.cast.get(role)
+        if c is None or of == role:
+            silent = Speaker(id=name, role="addressee" if of == role else role, languages=language, synthetic=True)
+            found.setdefault(name, silent)
+        else:
             found.setdefault(
-                speaker_id(c),
+                name,
                 Speaker(
-                    id=speaker_id(c),
+                    id=name,
                     role=role,
                     languages=language,
                     synthetic=True,
@@ -127,14 +141,16 @@ def _speakers(made: Made) -> tuple[Speaker, ...]:
                     age=c.age,
                 ),
             )
-        else:
-            name = _id_of(made, role)
-            found[name] = Speaker(id=name, role=role, languages=language, synthetic=True)
-    for line in lines:
-        if line.to == line.role:
-            name = _id_of(made, line.to, line.role)
-            found[name] = Speaker(id=name, role="addressee", languages=language, synthetic=True)
     return tuple(found.values())
+
+
+def _named(made: Made) -> Acoustics:
+    """The scene places roles; the dialogue names speakers."""
+    spots = tuple(
+        msgspec.structs.replace(p, speaker=_id_of(made, p.speaker))  # type: ignore[arg-type]
+        for p in made.acoustics.positions
+    )
+    return msgspec.structs.replace(made.acoustics, positions=spots)
 
 
 def _groups(made: Made) -> dict[str, tuple[str, ...]]:
@@ -228,6 +244,8 @@ def _events(made: Made, turns: Sequence[Turn]) -> tuple[tuple[Event, ...], tuple
     places, lines = made.timeline.placements, made.script.lines
     for n, e in enumerate(made.script.events):
         turn, place, name = turns[e.line], places[e.line], f"e{n}"
+        if place is None:  # a line that says nothing
+            continue
         events.append(
             Event(
                 id=name,
@@ -242,8 +260,6 @@ def _events(made: Made, turns: Sequence[Turn]) -> tuple[tuple[Event, ...], tuple
                 response_turn=e.response_line,
             )
         )
-        if place is None:
-            continue
         start, end = turn.segments[0].start, turn.segments[-1].end
         if e.kind == "pause" and len(turn.segments) > 1:
             start, end = turn.segments[0].end, turn.segments[-1].start

@@ -24,10 +24,10 @@ from duologue.errors import UserError
 from duologue.generate.acoustics.kernel import IDENTITY, RATE, Kernel, Samples
 from duologue.generate.acoustics.level import CEILING, active_energy, amplitude, decibel, peak
 from duologue.generate.acoustics.line import echo_path, lost_packets
-from duologue.generate.acoustics.noise import bank, excerpt, over_line, room_tone
+from duologue.generate.acoustics.noise import TONES, bank, excerpt, over_line, room_tone
 from duologue.generate.acoustics.room import path, room
 from duologue.generate.acoustics.settings import AcousticsSettings
-from duologue.generate.annotate import Made, annotate
+from duologue.generate.annotate import Made, annotate, speaker_id
 
 try:
     from duologue.generate.emotion_prosody import draw
@@ -177,7 +177,7 @@ class _Composer:
             utterances,
             self.settings.timing,
             language=self.script.language,
-            dyad=tuple(f"{c.voice}:{c.speaker}" if c else "" for c in who),  # type: ignore[arg-type]
+            dyad=(speaker_id(who[0]) if who[0] else "", speaker_id(who[1]) if who[1] else ""),
             rng=stream(self.item.seed, "timing"),
             sample_rate=RATE,
         )
@@ -228,10 +228,9 @@ class _Composer:
             if role in {line.role for line in self.lines} and (
                 name != "aside" or any(line.kind == "others_directed" for line in self.lines)
             ):
-                member = self.cast[role]  # type: ignore[index]
                 self.kernels[name] = path(item.room, a.rt60, spot, azimuth, item.band)
                 self.positions[name] = Position(
-                    speaker=f"{member.voice}:{member.speaker}",
+                    speaker=role,
                     distance=round(distance, 3),
                     azimuth=float(azimuth),
                     gain_db=round(gain, 2),
@@ -440,22 +439,23 @@ class _Composer:
         """What channel 0 hears where nobody speaks: noise at the drawn SNR, or the tone of the room."""
         item, a = self.item, self.settings.acoustics
         rng = stream(item.seed, "noise")
-        offset, tone_offset, floor_db = rng.randrange(1 << 40), rng.randrange(1 << 40), rng.uniform(*a.floor_db)
+        offset, tone_offset, tone = rng.randrange(1 << 40), rng.randrange(1 << 40), rng.randrange(TONES)
+        floor_db = rng.uniform(*a.floor_db)
         telephone = item.band == "telephone"
         floor = amplitude(floor_db)
         need_tone = not item.noise or item.noise.startswith("file:") or item.packet_loss > 0
         self.comfort = np.zeros(0, np.float32)
         if need_tone:
-            tone = over_line("", "", item.split) if telephone else room_tone(item.split)
-            self.comfort = excerpt(tone, tone_offset, length)
+            source = over_line("", "", tone, item.split) if telephone else room_tone(tone, item.split)
+            self.comfort = excerpt(source, tone_offset, length)
             self.comfort *= np.float32(floor)
         if not item.noise:
-            self.draws["floor_db"] = round(floor_db, 2)
+            self.draws |= {"floor_db": round(floor_db, 2), "room_tone": tone}
             return self.comfort
         if item.snr_db is None:
             raise UserError("noise without a level", where=f"dialogue {item.id}", field="snr_db")
         level = max(self.user_rms / amplitude(item.snr_db), QUIETEST)
-        source = over_line(item.noise, a.noise_folder, "") if telephone else bank(item.noise, a.noise_folder)
+        source = over_line(item.noise, a.noise_folder) if telephone else bank(item.noise, a.noise_folder)
         noise = excerpt(source, offset, length)
         noise *= np.float32(level)
         if item.noise.startswith("file:"):

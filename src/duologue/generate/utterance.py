@@ -86,7 +86,7 @@ def speak(
     begin = max(0, speech.onset - round(MARGIN * rate))
     end = min(len(speech.samples), speech.offset + round(MARGIN * rate))
     samples = np.ascontiguousarray(speech.samples[begin:end], np.float32)
-    samples = soxr.resample(samples, rate, RATE, quality="MQ") if rate != RATE else samples.copy()
+    samples = soxr.resample(samples, rate, RATE, quality="HQ") if rate != RATE else samples.copy()
     n = min(EDGE, len(samples) // 2)
     samples[:n] *= _ramp(n)
     samples[len(samples) - n :] *= _ramp(n)[::-1]
@@ -96,12 +96,24 @@ def speak(
     def place(sample: int) -> int:
         return max(0, min(length, round((sample - speech.onset) * RATE / rate)))
 
-    words = tuple(SpokenWord(w.char_start, w.char_end, place(w.start), place(w.end)) for w in speech.words)
+    words = _ordered([(w, place(w.start), place(w.end)) for w in speech.words], length)
     ends = [w.char_end for w in words]
     starts = [w.char_start for w in words[1:]] + [len(text)]
     clause = tuple(any(c in CLAUSE_MARKS for c in text[a:b]) for a, b in zip(ends, starts, strict=True))
     pauses = sorted({p for at in pause_at if (p := _halt(samples, lead, words, at)) is not None})
     return Spoken(samples, lead, length, words, clause, tuple(pauses), prosody, speech.source)
+
+
+def _ordered(placed: Sequence[tuple[SpokenWord, int, int]], length: int) -> tuple[SpokenWord, ...]:
+    """Words one after the other, none empty: what rounding and trimming to the speech may have squeezed is widened."""
+    words: list[SpokenWord] = []
+    clock, left = 0, len(placed)
+    for w, start, end in placed:
+        left -= 1
+        start = min(max(start, clock), max(clock, length - left - 1))
+        clock = max(start + 1, min(end, length - left))
+        words.append(SpokenWord(w.char_start, w.char_end, start, clock))
+    return tuple(words)
 
 
 def _halt(samples: Samples, lead: int, words: Sequence[SpokenWord], at: int) -> int | None:

@@ -216,20 +216,26 @@ def bank(noise_id: str, folder: str = "") -> PCM:
     )
 
 
-@lru_cache(maxsize=8)
-def room_tone(split: str) -> PCM:
-    """The faint sound of a quiet room, one bank per split: soft pink noise and a trace of mains hum."""
-    rng = _random("tone", split)
-    air = _shaped(rng, lambda f: _power(f, 3.5) * _pass(f, 20, 5000))
-    return _pcm(
-        air + _tones(rng, 50.0, [0.1, 0.05, 0.08]) + np.float32(0.1) * _shaped(rng, lambda f: _pass(f, 1000, 8000))
-    )
+TONES = 6
 
 
-@lru_cache(maxsize=48)
-def over_line(noise_id: str, folder: str, split: str) -> PCM:
-    """``bank(noise_id, folder)``, or ``room_tone(split)`` where ``noise_id`` is "", after a telephone line."""
-    source = bank(noise_id, folder) if noise_id else room_tone(split)
+@lru_cache(maxsize=18)
+def room_tone(tone: int, split: str) -> PCM:
+    """The faint sound of quiet room ``tone`` (0 <= tone < TONES): soft air and a trace of mains hum.
+
+    All splits have the same rooms' spectra, so that silence does not tell the split, but samples of their own.
+    """
+    look, rng = _random("tone", tone), _random("tone", tone, split)
+    slope, corner, hiss = look.uniform(2.5, 5.0), look.uniform(3000, 7000), np.float32(look.uniform(0.05, 0.2))
+    base, levels = (50.0, 60.0)[tone % 2], [float(x) for x in look.uniform(0.02, 0.15, 5)]
+    air = _shaped(rng, lambda f: _power(f, slope) * _pass(f, 20, corner))
+    return _pcm(air + _tones(rng, base, levels) + hiss * _shaped(rng, lambda f: _pass(f, 1000, 7500)))
+
+
+@lru_cache(maxsize=24)
+def over_line(noise_id: str, folder: str = "", tone: int = 0, split: str = "") -> PCM:
+    """``bank(noise_id, folder)``, or ``room_tone(tone, split)`` where ``noise_id`` is "", after a telephone line."""
+    source = bank(noise_id, folder) if noise_id else room_tone(tone, split)
     path = telephone()
     # The bank goes round, so its whole spectrum is multiplied: no seam appears. Delay does not matter to noise.
     taps = np.zeros(len(source), np.float32)
