@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 import duologue
 from duologue.corpus.manifest import read_manifest
 from duologue.corpus.read import resolve_inside
-from duologue.corpus.write import write_shard
+from duologue.corpus.write import write_manifest, write_shard
 from duologue.errors import UserError
 
 
@@ -154,21 +155,16 @@ def test_memory_stays_flat_over_many_dialogues(tmp_path: Path, pristine: Path) -
     shard = manifest.shards[0]
     line = (pristine / shard.path).read_bytes().splitlines(keepends=True)[0]
     peaks = []
-    for count in (1_000, 20_000):
+    for count in (200, 4_000):
         root = tmp_path / str(count)
         lines = (line.replace(b'"id":"', b'"id":"%06d' % i, 1) for i in range(count))
         entry = write_shard(root, shard.name, lines, sync=False)
-        (root / "corpus.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(manifest, shards=(entry,))))
-        script = (
-            "import duologue, resource, sys\n"
-            "assert sum(1 for _ in duologue.open(sys.argv[1])) == int(sys.argv[2])\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        out = subprocess.run(
-            [sys.executable, "-c", script, str(root), str(count)], capture_output=True, text=True, check=True
-        )
-        peaks.append(int(out.stdout))
-    assert peaks[1] < peaks[0] * 1.05
+        write_manifest(root, msgspec.structs.replace(manifest, shards=(entry,)))
+        tracemalloc.start()
+        assert sum(1 for _ in duologue.open(root)) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.1
 
 
 def test_opening_and_iterating_imports_nothing_heavy(pristine: Path) -> None:

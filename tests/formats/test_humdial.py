@@ -42,7 +42,9 @@ def test_export_import_export_gives_equal_files(
     report = take(one, tmp_path / "back", rights, key=keys[0])
     assert report.written
     assert report.dialogues == 8
-    humdial.export(read.open(tmp_path / "back"), two, ExportOptions(answers=answers, key=keys[1]))
+    back = read.open(tmp_path / "back")
+    assert not [b for i in back for b in breaches(i.dialogue, back.manifest.taxonomy)]
+    humdial.export(back, two, ExportOptions(answers=answers, key=keys[1]))
     assert tree(one) == tree(two)
     # A test set has no system audio, so the key that is written again knows the user's side alone.
     ours, theirs = ([json.loads(line) for line in k.open(encoding="utf-8")] for k in keys)

@@ -126,20 +126,24 @@ def choose_voices(recipe: Recipe, fallback: str = "") -> tuple[Recipe, dict[str,
     notices: list[str] = []
     for language, name in recipe.voices.items():
         try:
-            chosen[name] = chosen.get(name) or _voice(name)
+            chosen[name] = _voice(name, language)
         except MissingPartError as error:
             if not fallback or fallback == name:
                 raise
-            chosen[fallback] = chosen.get(fallback) or _voice(fallback)
+            chosen[fallback] = _voice(fallback, language)
             names[language] = fallback
             notices.append(f"voice {name!r} is not installed, {fallback!r} speaks {language!r}: {error.message}")
     return msgspec.structs.replace(recipe, voices=names), chosen, tuple(notices)
 
 
-def _voice(name: str) -> Voice:
-    voice: Voice = registry.load("voices", name)()
-    # Asks for the parts and the weights behind the voice, so that what is missing is missed now.
-    voice.weights_sha256()
+def _voice(name: str, language: str) -> Voice:
+    """Voice ``name``, heard to say a word, so that whatever it lacks is missed before anything is made."""
+    load = registry.load("voices", name)
+    tried: Voice = load()
+    tried.weights_sha256()
+    tried.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=tried.speakers(language)[0].id)
+    # What it loaded to speak is let go: the workers have their own.
+    voice: Voice = load()
     return voice
 
 

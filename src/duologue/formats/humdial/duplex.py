@@ -367,8 +367,10 @@ def _take(
             stacks = {k: np.pad(s, ((0, length - len(s)), (0, width - s.shape[1]))) for k, s in stacks.items()}
     id = work.id_of(place, sha256)
     length = len(stacks["main"])
-    turns = _turns(id, language, sentence, words, said, rate, length)
     two = stacks["main"].shape[1] == 2
+    if not two:  # Without the system's audio its times point nowhere.
+        sentence = {k: v for k, v in sentence.items() if k != "system_segments"}
+    turns = _turns(id, language, sentence, words, said, rate, length)
     roles = dict.fromkeys(t.role for t in turns)
     roles.setdefault("user", None)
     if two:

@@ -31,6 +31,7 @@ Slots = Mapping[str, "str | tuple[str, ...]"]
 _TOKEN = re.compile(r"\{|\}|\||</?[a-z]+/?>|\[[a-z ]+\]|[^{}|<\[]+|[<\[]")
 _NAME = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?:^|[.!?][\"']? )[\"']?([a-z])")
+_PLAIN = re.compile(r"[^{}|<\[]*").fullmatch
 _SHUT = ",.!?;:，。！？；：、"
 
 
@@ -74,7 +75,7 @@ def _bad(template: str, what: str) -> UserError:
     return UserError(what, field="template", value=template, mend="see duologue.generate.scripts.grammar")
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=1 << 15)
 def parse(template: str) -> tuple[_Node, ...]:
     """The template's tree; UserError where braces do not pair."""
     stack: list[list[list[_Node]]] = [[[]]]
@@ -190,7 +191,10 @@ class _Builder:
             i = self.rng.randrange(len(value))
             self.drawn.append(f"{name}{i}")
             value = value[i]
-        self.walk(parse(value), depth + 1)
+        if _PLAIN(value):
+            self.put(value)
+        else:
+            self.walk(parse(value), depth + 1)
 
     def mark(self, node: _Mark) -> None:
         if node.kind == "open":

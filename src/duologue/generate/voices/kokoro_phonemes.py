@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from duologue.errors import MissingPartError
-from duologue.generate.voices.normalise import Spoken, normalise
+from duologue.corpus.spoken import Spoken, normalise
 
 Bounds = tuple[int, int]
 
