@@ -1,0 +1,225 @@
+"""A dialogue as a picture, by matplotlib: both channels, words, turns by speaker, events, feelings, causes."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from duologue.corpus.annotation import CauseAnnotation
+from duologue.corpus.audio import Audio
+from duologue.corpus.dialogue import Dialogue
+from duologue.corpus.emotion import DUOLOGUE
+from duologue.corpus.read import OpenDialogue
+from duologue.corpus.truth import emotions
+from duologue.errors import MissingPartError
+from duologue.report.palette import EVENT, REACTION, ROLE, ROLE_NAMES
+from duologue.report.transcript import feeling, span_text, times
+from duologue.report.waveform import envelope
+
+# Seconds in one row of the picture: words of English stay apart at this scale.
+ROW = 10.0
+_CJK = ("CJK", "Source Han", "WenQuanYi", "Microsoft YaHei", "SimHei", "PingFang", "Heiti", "Noto Sans SC", "Unicode")
+
+
+def draw(item: OpenDialogue, path: Path) -> tuple[str, ...]:
+    """Write the picture of ``item`` to ``path`` (PNG, SVG or PDF by its suffix); gives back what a viewer should know.
+
+    Raises MissingPartError without matplotlib. Chinese needs a font with its characters; where none is installed
+    the picture is still made and the plain message says so.
+    """
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise MissingPartError("pictures need matplotlib", mend="pip install 'duologue[plots]'") from None
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    d = item.dialogue
+    main = item.file("main")
+    fonts, warnings = _fonts(d)
+    samples, rate = item.audio(which=main.id)
+    seconds = main.length / rate
+    rows = max(1, math.ceil(seconds / ROW))
+    felt = emotions(d)
+    causes = _cause_lines(d)
+    heights = [0.75, *([1.5] if felt else []), *([1.95] * rows), *([0.2 + 0.19 * len(causes)] if causes else [])]
+    with matplotlib.rc_context({"font.family": fonts, "font.size": 8, "axes.unicode_minus": False}):
+        figure, axes = plt.subplots(
+            len(heights),
+            1,
+            figsize=(15, sum(heights) + 0.35 * rows),
+            gridspec_kw={"height_ratios": heights, "hspace": 0.28},
+            squeeze=False,
+        )
+        panels = iter(axes[:, 0])
+        _header(next(panels), d, main)
+        if felt:
+            _feelings(next(panels), d, seconds)
+        for row in range(rows):
+            _row(next(panels), d, main, np.asarray(samples, np.float32), rate, row * ROW, row == rows - 1)
+        if causes:
+            panel = next(panels)
+            panel.axis("off")
+            panel.text(0, 1, "\n".join(causes), va="top", fontsize=8, linespacing=1.5)
+        figure.savefig(path, dpi=110, bbox_inches="tight")
+        plt.close(figure)
+    return warnings
+
+
+def _fonts(d: Dialogue) -> tuple[list[str], tuple[str, ...]]:
+    """Font families for this dialogue, and a warning where its characters would be missing."""
+    text = "".join(t.text + t.intended_text for t in d.turns)
+    if all(ord(c) < 0x2E80 for c in text):
+        return ["DejaVu Sans"], ()
+    from matplotlib import font_manager
+
+    def found() -> list[str]:
+        names = sorted({f.name for f in font_manager.fontManager.ttflist})
+        sc_first = sorted(names, key=lambda n: ("SC" not in n, "Sans" not in n, n))
+        return [n for n in sc_first if any(c in n for c in _CJK)]
+
+    if not found():
+        # The cached list may be older than a font that was just installed.
+        for file in font_manager.findSystemFonts():
+            if any(c.replace(" ", "") in Path(file).name.replace(" ", "") for c in _CJK):
+                font_manager.fontManager.addfont(file)
+    if names := found():
+        return ["DejaVu Sans", names[0]], ()
+    return ["DejaVu Sans"], (
+        "no font with Chinese characters is installed, so they show as boxes; "
+        "apt install fonts-noto-cjk (or install any Noto Sans CJK) and draw again",
+    )
+
+
+def _header(panel: Any, d: Dialogue, main: Audio) -> None:
+    panel.axis("off")
+    a = d.acoustics
+    parts = [d.track, ", ".join(d.tasks), d.scenario, "/".join(d.languages), d.split, d.source]
+    sound = [
+        f"noise {a.noise}" if a.noise else "",
+        f"SNR {a.snr_db:.0f} dB" if a.snr_db is not None else "",
+        f"room {a.room}" if a.room else "",
+        f"{main.length / main.sample_rate:.1f} s",
+    ]
+    panel.text(0, 0.95, d.id, fontsize=12, fontweight="bold", va="top")
+    panel.text(0, 0.5, " · ".join(p for p in (*parts, *sound) if p), va="top")
+    x = 0.0
+    for s in d.speakers:
+        label = f"■ {ROLE_NAMES[s.role]} {s.id} ({s.sex})"
+        panel.text(x, 0.1, label, color=ROLE[s.role], va="top")
+        x += 0.008 * len(label) + 0.02
+
+
+def _feelings(panel: Any, d: Dialogue, seconds: float) -> None:
+    """The emotion line: label by time, labels in order of valence, intensity as size."""
+    order = [c.label for c in sorted(DUOLOGUE.classes, key=lambda c: c.valence)]
+    rates = {a.id: a.sample_rate for a in d.audio}
+    felt = emotions(d)
+    shown = [label for label in order if label in {v.label for v in felt.values()}]
+    xs, ys = [], []
+    for t in d.turns:
+        start, end = times(t, rates)
+        if t.index not in felt or start is None or end is None:
+            continue
+        value = felt[t.index]
+        y = shown.index(value.label)
+        xs.append((start + end) / 2)
+        ys.append(y)
+        panel.plot([start, end], [y, y], color=ROLE[t.role], linewidth=3, solid_capstyle="butt", alpha=0.4)
+        panel.scatter(xs[-1], y, s=25 + 35 * value.intensity, color=ROLE[t.role], zorder=3)
+        panel.annotate(f"{t.index}: {feeling(value)}", (xs[-1], y), (0, 7), textcoords="offset points", ha="center")
+    panel.plot(xs, ys, color="#666666", linewidth=1, zorder=1)
+    panel.set_yticks(range(len(shown)), shown)
+    panel.set_ylim(-0.6, len(shown) - 0.2)
+    panel.set_xlim(0, seconds)
+    panel.set_ylabel("feels")
+    _plain(panel)
+
+
+def _row(panel: Any, d: Dialogue, main: Audio, samples: Any, rate: int, begin: float, last: bool) -> None:
+    """[begin, begin + ROW) seconds: words over the first channel's wave, words under the second's."""
+    end = begin + ROW
+    two = samples.shape[1] > 1
+    peak = max(float(np.abs(samples).max()), 1e-3)
+    part = samples[round(begin * rate) : round(end * rate)]
+    bins = max(2, round(1500 * len(part) / (ROW * rate)))
+    centres = (1.0, -1.0) if two else (0.0,)
+    for channel, centre in enumerate(centres):
+        wave = envelope(part[:, channel], bins) / peak * 0.85
+        x = begin + (np.arange(len(wave)) + 0.5) * len(part) / rate / len(wave)
+        panel.fill_between(x, centre + wave[:, 0], centre + wave[:, 1] + 0.01, color="#888888", linewidth=0, zorder=2)
+    for r in d.realised:
+        if r.audio == main.id:
+            panel.axvspan(r.start / rate, r.end / rate, color=EVENT, alpha=0.35, linewidth=0, zorder=0)
+            if begin <= r.start / rate < end:
+                kind = next((e.kind for e in d.events if e.id == r.event), r.event)
+                panel.text(r.start / rate, 3.32, kind, fontsize=7.5, va="bottom", fontweight="bold", clip_on=False)
+            if r.reaction:
+                panel.axvspan(
+                    r.reaction[0] / rate, r.reaction[1] / rate, 0, 0.5, color=REACTION, alpha=0.3, linewidth=0, zorder=0
+                )
+    roles = [r for r in ROLE if any(t.role == r for t in d.turns)]
+    above = [r for r in roles if r != "system" or not two]
+    for t in d.turns:
+        # Each role on the microphone has its own two lines of words, so that overlapping speech stays legible.
+        if t.role == "system" and two:
+            base, step, centre = -2.15, -0.42, -1.0
+        else:
+            base = 2.1 + (0.84 if len(above) < 2 else 0.84 / len(above) * 2) * (above.index(t.role) if above else 0)
+            step, centre = 0.42 if len(above) < 2 else 0.3, centres[0]
+        for s in t.segments:
+            if s.audio == main.id and s.start / rate < end and s.end / rate > begin:
+                panel.plot(
+                    [max(s.start / rate, begin), min(s.end / rate, end)],
+                    [centre + (0.97 if base > 0 else -0.97)] * 2,
+                    color=ROLE[t.role],
+                    linewidth=4,
+                    solid_capstyle="butt",
+                    zorder=3,
+                )
+                if begin <= s.start / rate < end:
+                    panel.text(
+                        s.start / rate,
+                        centre + (0.92 if base > 0 else -0.92),
+                        f" {t.index}",
+                        fontsize=6.5,
+                        color=ROLE[t.role],
+                        va="top" if base > 0 else "bottom",
+                        zorder=4,
+                    )
+        for i, w in enumerate(t.words):
+            if begin <= w.start / rate < end:
+                panel.text(
+                    w.start / rate, base + step * (i % 2), w.text, color=ROLE[t.role], fontsize=7.5, va="baseline"
+                )
+        if not t.words and t.text and t.segments and begin <= t.segments[0].start / rate < end:
+            shown = textwrap.shorten(t.text, 90, placeholder="…") if " " in t.text else t.text[:60]
+            panel.text(t.segments[0].start / rate, base, shown, color=ROLE[t.role], fontsize=7.5)
+    panel.set_xlim(begin, end)
+    panel.set_ylim(-2.95 if two else -1.1, 3.3)
+    panel.set_yticks(centres, [c.kind for c in main.channels[: len(centres)]])
+    panel.set_xticks(np.arange(begin, end + 0.01, 1.0))
+    if last:
+        panel.set_xlabel("seconds")
+    _plain(panel)
+
+
+def _plain(panel: Any) -> None:
+    for side in ("top", "right", "left"):
+        panel.spines[side].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+def _cause_lines(d: Dialogue) -> list[str]:
+    lines = []
+    for a in d.annotations:
+        if isinstance(a, CauseAnnotation):
+            v = a.value
+            words = span_text(d, v.evidence_turn, v.span)
+            how = "explicit" if v.explicit else "latent"
+            lines.append(f"turn {v.emotion_turn} ← turn {v.evidence_turn} “{words}” ({v.cause_kind}, {how})")
+    return lines
