@@ -104,6 +104,10 @@ def speaker_id(member: CastMember) -> str:
     return f"{member.voice}:{member.speaker}"
 
 
+def _parent_id(member: CastMember) -> str:
+    return f"{member.voice}:{member.parent.removeprefix(member.voice + ':')}"
+
+
 def _id_of(made: Made, role: Role, of: Role | None = None) -> str:
     """The id of whoever plays ``role``; ``of`` is the role that speaks to them.
 
@@ -136,7 +140,7 @@ def _speakers(made: Made) -> tuple[Speaker, ...]:
                     languages=language,
                     synthetic=True,
                     voice=speaker_id(c),
-                    parent_voice=f"{c.voice}:{c.parent}",
+                    parent_voice=_parent_id(c),
                     sex=c.sex,
                     age=c.age,
                 ),
@@ -159,7 +163,7 @@ def _groups(made: Made) -> dict[str, tuple[str, ...]]:
     members = [c for role, c in made.cast.items() if role in own]
     groups = {
         "speaker": tuple(sorted({speaker_id(c) for c in members})),
-        "parent_voice": tuple(sorted({f"{c.voice}:{c.parent}" for c in members})),
+        "parent_voice": tuple(sorted({_parent_id(c) for c in members})),
         "script_family": (made.script.family,),
         "noise": (made.item.noise,) if made.item.noise else (),
         "room": (made.item.room,) if made.item.room else (),

@@ -13,7 +13,7 @@ import msgspec
 
 from duologue.corpus.speaker import Role
 from duologue.corpus.turn import TurnKind
-from duologue.generate.range import Range, check_range
+from duologue.generate.range import Range, check_range, check_share
 from duologue.generate.seeds import stream
 
 
@@ -21,13 +21,14 @@ class Offsets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A distribution of floor-transfer offsets in seconds (negative: speech overlaps).
 
     ``quantiles`` are (probability, seconds) pairs, joined by straight lines, so that the table measured on any
-    corpus can be pasted in. ``dyad_sd`` is the standard deviation in seconds of a shift that one pair of
-    speakers keeps throughout the corpus. ``max_overlap`` bounds the overlap of an ordinary turn: a longer one
-    would be an interruption, which is an event. ``source`` says where the figures come from.
+    corpus can be pasted in. ``dyad`` is the share of the variance (0 to 1) that one pair of speakers keeps
+    throughout the corpus: quick pairs stay quick, while all pairs together still follow the table.
+    ``max_overlap`` bounds the overlap of an ordinary turn: a longer one would be an interruption, which is an
+    event. ``source`` says where the figures come from.
     """
 
     quantiles: tuple[tuple[float, float], ...]
-    dyad_sd: float
+    dyad: float
     max_overlap: float
     source: str = ""
 
@@ -38,13 +39,13 @@ class Offsets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if not (0.0 <= p < q <= 1.0 and x <= y):
                 raise ValueError(f"quantiles: ({p:g}, {x:g}) and ({q:g}, {y:g}) do not rise inside [0, 1]")
         check_range("quantiles", (self.quantiles[0][1], self.quantiles[-1][1]), -5.0, 10.0)
-        check_range("dyad_sd", (self.dyad_sd,) * 2, 0.0, 1.0)
+        check_share("dyad", self.dyad)
         check_range("max_overlap", (self.max_overlap,) * 2, 0.0, 2.0)
 
 
 OFFSETS_EN = Offsets(
     quantiles=((0.0, -0.5), (0.05, -0.4), (0.25, -0.12), (0.5, 0.08), (0.75, 0.42), (0.95, 1.2), (1.0, 2.2)),
-    dyad_sd=0.1,
+    dyad=0.2,
     max_overlap=0.5,
     source=(
         "median +80 ms: CANDOR, two-party English; spread: half of AMI's 25-95% (-480/+680/+1780 ms about +150), an "
@@ -53,13 +54,13 @@ OFFSETS_EN = Offsets(
 )
 OFFSETS_ZH = Offsets(
     quantiles=((0.0, -0.5), (0.05, -0.42), (0.25, -0.15), (0.5, 0.05), (0.75, 0.38), (0.95, 1.1), (1.0, 2.2)),
-    dyad_sd=0.1,
+    dyad=0.2,
     max_overlap=0.5,
     source="assumption: the English table moved 30 ms towards overlap; no Mandarin offset table was found",
 )
 REPLY = Offsets(
     quantiles=((0.0, 0.2), (0.25, 0.35), (0.5, 0.48), (0.75, 0.65), (1.0, 0.9)),
-    dyad_sd=0.06,
+    dyad=0.3,
     max_overlap=0.0,
     source="assumption: a responsive system, 200-900 ms",
 )
@@ -168,18 +169,23 @@ def quantile(table: Sequence[tuple[float, float]], share: float) -> float:
     return x + (y - x) * (share - p) / (q - p)
 
 
-def dyad_shift(offsets: Offsets, *speakers: str) -> float:
-    """Seconds by which this pair of speakers is slower than most: normal, cut at 2.5 sd, the same in every dialogue.
+def dyad_effect(*speakers: str) -> float:
+    """How slow this pair of speakers is, as a standard normal value: the same in every dialogue of every corpus.
 
-    Pairs resemble themselves more than their members do (Cavalcanti and Skantze 2025, "Dyadosyncrasy").
+    Speakers of a pair resemble each other more than they resemble themselves with somebody else (Cavalcanti and
+    Skantze 2025, "Dyadosyncrasy", on the Fisher corpus).
     """
-    drawn = stream(0, "dyad", offsets.dyad_sd, *speakers).gauss(0.0, 1.0)
-    return max(-2.5, min(2.5, drawn)) * offsets.dyad_sd
+    return stream(0, "dyad", *speakers).gauss(0.0, 1.0)
 
 
-def draw_offset(offsets: Offsets, shift: float, rng: Random) -> float:
-    """One floor-transfer offset in seconds for a dyad with ``shift``."""
-    return max(-offsets.max_overlap, quantile(offsets.quantiles, rng.random()) + shift)
+def draw_offset(offsets: Offsets, effect: float, rng: Random) -> float:
+    """One floor-transfer offset in seconds for a dyad of ``effect`` (standard normal).
+
+    Dyad and turn add up to a standard normal value, whose probability is looked up in the table: over many dyads
+    the offsets follow the table exactly.
+    """
+    z = math.sqrt(offsets.dyad) * effect + math.sqrt(1.0 - offsets.dyad) * rng.gauss(0.0, 1.0)
+    return max(-offsets.max_overlap, quantile(offsets.quantiles, 0.5 * (1.0 + math.erf(z / math.sqrt(2.0)))))
 
 
 SAME_SPEAKER_GAP = 0.15  # s; nobody speaks over themselves
@@ -217,9 +223,13 @@ class _Clock:
     ) -> None:
         self.lines, self.settings, self.rng, self.rate = lines, settings, rng, sample_rate
         self.offsets = settings.zh if language == "zh" else settings.en
-        self.shift = dyad_shift(self.offsets, *dyad)
-        self.reply_shift = dyad_shift(settings.reply, "reply", *dyad)
-        self.placed: list[Placement | None] = [None] * len(lines)
+        self.effect = dyad_effect(*dyad)
+        self.reply_effect = dyad_effect("reply", *dyad)
+        n = len(lines)
+        self.over = [
+            x.over if x.over is not None and 0 <= x.over < n and x.over != i else None for i, x in enumerate(lines)
+        ]
+        self.placed: list[Placement | None] = [None] * n
         self.last: int | None = None  # the line that holds the floor
         self.room_end = 0  # last sample of speech so far in the user's room
         self.system_end = 0
@@ -231,22 +241,21 @@ class _Clock:
         lead_in = self.draw(self.settings.lead_in)
         for i in self._order():
             line = self.lines[i]
-            host = self.placed[line.over] if line.over is not None else None
+            over = self.over[i]
+            host = self.placed[over] if over is not None else None
             if not line.length:
                 continue
-            if host is not None and host.cut is None and line.over is not None:
-                self._overlap(i, line.over, host)
-            else:
+            can = host is not None and over is not None and host.cut is None and self.lines[over].role != line.role
+            if not (can and self._overlap(i, over, host)):  # type: ignore[arg-type]
                 self._follow(i, lead_in)
         end = max((p.end for p in self.placed if p), default=lead_in)
-        draws = {"lead_in": lead_in / self.rate, "user_shift": self.shift, "reply_shift": self.reply_shift}
+        draws = {"lead_in": lead_in / self.rate, "user_dyad": self.effect, "reply_dyad": self.reply_effect}
         return Timeline(self.placed, end + self.draw(self.settings.lead_out), draws)
 
     def _order(self) -> list[int]:
         """Script order, but a line spoken over a later one comes right after that."""
-        n = len(self.lines)
-        over = [o if o is not None and 0 <= o < n and o != i else i for i, o in enumerate(x.over for x in self.lines)]
-        return sorted(range(n), key=lambda i: (max(i, over[i]), over[i] > i, i))
+        over = [i if o is None else o for i, o in enumerate(self.over)]
+        return sorted(range(len(over)), key=lambda i: (max(i, over[i]), over[i] > i, i))
 
     def _follow(self, i: int, lead_in: int) -> None:
         line = self.lines[i]
@@ -277,59 +286,60 @@ class _Clock:
         """Samples from the end of ``before`` to the onset of ``line``; negative where they overlap."""
         settings, roles = self.settings, (before.role, line.role)
         if roles == ("system", "user") and line.kind != "others_directed":
-            offset = round(draw_offset(self.offsets, self.shift, self.rng) * self.rate)
+            offset = round(draw_offset(self.offsets, self.effect, self.rng) * self.rate)
             return max(offset, -(before.length * 2 // 5), -(line.length * 2 // 5))
         if line.role == "system" and before.role != "system":
-            return round(draw_offset(settings.reply, self.reply_shift, self.rng) * self.rate)
+            return round(draw_offset(settings.reply, self.reply_effect, self.rng) * self.rate)
         if roles == ("user", "user") and before.silences:
             return self.draw(settings.resume_gap)
         if "third_party" in roles:
             return self.draw(settings.bystander_gap)
         return self.draw(settings.aside_gap)
 
-    def _overlap(self, i: int, over: int, host: Placement) -> None:
+    def _overlap(self, i: int, over: int, host: Placement) -> bool:
+        """Place line ``i`` over ``host``, the placement of line ``over``; False where it has no room there."""
         line, under = self.lines[i], self.lines[over]
         settings, rate = self.settings, self.rate
         stops = line.kind == "interruption"
-        siblings = [j for j, other in enumerate(self.lines) if other.over == over and other.length]
+        siblings = [j for j, other in enumerate(self.lines) if self.over[j] == over and other.length]
         rank, count = siblings.index(i), len(siblings)
         low, high = settings.interruption_at if stops else settings.overlap_at
         width = (high - low) / count
         own = (low + rank * width, low + (rank + 1) * width)
-        # Speech in the user's room does not overlap itself; the earlier sibling may still be speaking.
-        earliest = self.room_end + round(SAME_SPEAKER_GAP * rate) - host.start
         reaction, fade = self.draw(settings.reaction), self.draw(settings.fade)
-        latest = under.length - (reaction + fade + rate // 10 if stops else 0)
         aim = round(self.rng.uniform(*own) * under.length)
         at_clause = line.kind == "backchannel" and self.rng.random() < CLAUSE_SHARE
         lag = 0 if stops else round(self.rng.uniform(0.0, LATEST_LAG) * rate)
-
-        def between(span: Range, clauses: bool = False) -> list[int]:
-            a, b = max(span[0] * under.length, earliest), min(span[1] * under.length, latest)
-            return [
-                w
-                for w, x in enumerate(under.boundaries[:-1])
-                if a <= x <= b and (not clauses or (w < len(under.clause) and under.clause[w]))
-            ]
-
-        words = (at_clause and between(own, True)) or between(own) or between((low, high))
-        if not words and under.boundaries[:-1]:
-            wanted = min(max(aim, earliest), max(latest, 0))
-            words = [min(range(len(under.boundaries) - 1), key=lambda w: abs(under.boundaries[w] - wanted))]
-        word = min(words, key=lambda w: abs(under.boundaries[w] - aim)) if words else None
-        at = under.boundaries[word] if word is not None else min(max(aim, 1), under.length - 1)
-        at += sum(p for p, x in zip(host.pauses, under.pauses, strict=True) if x <= at)
-        start = host.start + at + lag
-        if not stops:
-            later = max(start, host.start + earliest)
-            lag, start = lag + later - start, later
         pauses = tuple(self.draw(settings.pause) for _ in line.pauses)
-        place = Placement(start=start, pauses=pauses, over=over, word=word, lag=lag, length=line.length)
+
+        # Nobody in the user's room speaks over another there; an earlier sibling may still be speaking.
+        earliest = max(1, self.room_end + round(SAME_SPEAKER_GAP * rate) - host.start)
+        latest = under.length - (reaction + fade + rate // 10 if stops else 1)
+        ends = under.boundaries[:-1]
+
+        def between(low: float, high: float, clauses: bool = False) -> list[int]:
+            span = max(low, earliest), min(high, latest)
+            return [w for w, x in enumerate(ends) if span[0] <= x <= span[1] and (not clauses or under.clause[w])]
+
+        size = under.length
+        words = (
+            (at_clause and between(own[0] * size, own[1] * size, True))
+            or between(own[0] * size, own[1] * size)
+            or between(low * size, high * size)
+            or between(0, size)
+        )
+        word = min(words, key=lambda w: abs(ends[w] - aim)) if words else None
+        at = ends[word] if word is not None else max(min(aim, latest), earliest)
+        if at >= size:
+            return False
+        at += sum(p for p, x in zip(host.pauses, under.pauses, strict=True) if x <= at)
+        place = Placement(start=host.start + at + lag, pauses=pauses, over=over, word=word, lag=lag, length=line.length)
         self.placed[i] = place
         if stops:
-            left = host.length - at
+            left = host.end - host.start - at
             fade = max(1, min(fade, left // 2))
             host.cut = (at + max(0, min(reaction, left - fade - 1)), fade)
             self.last = i
             self.system_end = host.end
         self._heard(line, place)
+        return True
