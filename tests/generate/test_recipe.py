@@ -58,7 +58,7 @@ def test_a_good_recipe_counts_cells(tmp_path):
             r"r.yaml:7: counts\[1\].scenarios\[0\]: unknown scenario .*did you mean 'pause'\?",
         ),
         ("[clip]", "[dialogue]", r"unknown scenario of task 'recognition' \(got 'dialogue'\); allowed: clip, conflict"),
-        ("[1, 2]", "[1, 9]", r"r.yaml:7: counts\[1\].turns\[1\]: scenario 'pause' cannot have 9 user turns; .* 1 to 6"),
+        ("[1, 2]", "[1, 9]", r"r.yaml:7: counts\[1\].turns\[1\]: scenario 'pause' cannot have 9 user turns; .* 1 to 5"),
         ("turns: [1, 2], ", "", r"r.yaml:7: counts\[1\]: scenario 'pause' needs 'turns'"),
         ("[pause, none]", "[pause, pause]", r"r.yaml:7: counts\[1\].scenarios: something is listed twice"),
         ("train: 10", "train: 0", None),

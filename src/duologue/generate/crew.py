@@ -204,7 +204,7 @@ def work(connection: Connection, recipe: Recipe, root: str, log_path: str, paren
     """A worker's life: make the voices, then items until there are none, or the build is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with(parent)
-    item_id = ""
+    doing = ""
     with suppress(BrokenPipeError, EOFError, ConnectionResetError):
         try:
             from duologue.generate.maker import Maker
@@ -214,18 +214,18 @@ def work(connection: Connection, recipe: Recipe, root: str, log_path: str, paren
             connection.send(_Ready())
             while (batch := connection.recv()) is not None:
                 for item in batch:
-                    item_id = item.id
+                    doing = f"{item.id} ({item.cell} {item.index})"
                     began = time.perf_counter()
                     made = maker.make(item)
                     record = log.append(item.shard, item.id, made.line)
                     connection.send(Done(record, made.seconds, made.audio_seconds, time.perf_counter() - began))
             connection.send(Usage(time.process_time(), _peak_memory()))
         except UserError as error:
-            connection.send(_Failed(item_id, error.message, False))
+            connection.send(_Failed(doing, error.message, False))
         except (BrokenPipeError, EOFError, ConnectionResetError):
             raise
         except Exception:
-            connection.send(_Failed(item_id, traceback.format_exc(), True))
+            connection.send(_Failed(doing, traceback.format_exc(), True))
 
 
 @contextmanager

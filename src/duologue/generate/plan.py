@@ -29,6 +29,8 @@ from duologue.generate.voices.voice import Voice
 T = TypeVar("T")
 PLAN_VERSION = "1"
 SHARD_ITEMS = 64
+# A turn can break off or pause in one place only; the other events can come several times over one answer.
+ONCE_A_TURN = ("termination", "pause")
 # Levels of a stratified draw from [0, 1): shares are exact to a twentieth within each block of twenty items.
 _STRATA = 20
 _STAY, _ASK_STAY, _ASK_NEUTRAL = 0.3, 0.5, 0.25
@@ -199,6 +201,8 @@ class _Dealer:
             events = 1
             if not contrast and u < mix.contrast + mix.several:
                 events = 2 + self.level("several", 2, i)
+                if cell.scenario in ONCE_A_TURN:
+                    events = min(events, cell.turns)
         return Brief(
             language=cell.language,
             track=cell.track,

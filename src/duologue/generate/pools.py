@@ -88,12 +88,14 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
     offered: dict[str, list[tuple[str, VoiceSpeaker]]] = {}
     parents: dict[str, set[Hashable]] = {}
     for language, name in sorted(recipe.voices.items()):
-        rows = [s for s in voices[name].speakers(language) if recipe.derived_speakers or s.parent == s.id]
+        rows = voices[name].speakers(language)
+        if not recipe.derived_speakers:
+            # The first of a parent's speakers is the one that the others derive from.
+            rows = tuple({s.parent: s for s in reversed(rows)}.values())[::-1]
         offered[language] = [(name, s) for s in rows]
         for s in rows:
-            if s.parent == s.id or f"{name}/{s.parent}" not in parents:
-                kind = (language, s.sex, s.accent)
-                parents.setdefault(f"{name}/{s.parent}", set()).update({kind[:1], kind[:2], kind})
+            kind = (language, s.sex, s.accent)
+            parents.setdefault(f"{name}/{s.parent}", set()).update({kind[:1], kind[:2], kind})
     for language, speakers in offered.items():
         distinct = {f"{name}/{s.parent}" for name, s in speakers}
         if len(distinct) < len(SPEAKER_SHARES):

@@ -37,7 +37,7 @@ TASK_SCENARIOS: dict[str, tuple[str, ...]] = {
     "rejection": (*SCENARIOS[len(INTERRUPTION) :], "none"),
 }
 EMOTION_TURNS = {"dialogue": (3, 5), "clip": (1, 1), "conflict_clip": (1, 1)}
-DUPLEX_TURNS = (1, 6)
+DUPLEX_TURNS = (1, 5)
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
