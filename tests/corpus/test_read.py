@@ -176,3 +176,13 @@ def test_opening_and_iterating_imports_nothing_heavy(pristine: Path) -> None:
     )
     out = subprocess.run([sys.executable, "-c", script, str(pristine)], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[] []"
+
+
+def test_the_example_in_the_docs_runs(pristine: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data-model.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    narrowed = duologue.open(pristine, language="zh", track="duplex", split="train")
+    code = code.replace('"data/demo"', repr(str(pristine))).replace("4f21c0", next(iter(narrowed)).id)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["user"].ndim == 1 and names["samples"].shape[1] == 2 and names["twin"].dtype == np.float32
