@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -176,12 +177,15 @@ def _groups(made: Made) -> dict[str, tuple[str, ...]]:
 
 def _turn(made: Made, i: int) -> Turn:
     line, spoken, place = made.script.lines[i], made.spoken[i], made.timeline.placements[i]
-    text, words, segments = line.text, (), ()
+    text = line.text
+    words: tuple[Word, ...] = ()
+    segments: tuple[Segment, ...] = ()
     if place is not None:
-        heard = _heard(line, spoken, place)
+        segments = _segments(made, line, spoken, place)
+        heard = _heard(line, spoken, place, segments)
         if place.cut is not None:
             text = text[: heard[-1].char_end] if heard else ""
-        words, segments = tuple(heard), _segments(made, line, spoken, place)
+        words = tuple(heard)
     return Turn(
         index=i,
         role=line.role,
@@ -198,45 +202,41 @@ def _turn(made: Made, i: int) -> Turn:
     )
 
 
-def _moved(spoken: Spoken, place: Placement, sample: int, *, begins: bool) -> int:
-    """A sample of the speech on the clock of the file: pauses before it push it back."""
-    late = sum(
-        pause for at, pause in zip(spoken.pauses, place.pauses, strict=True) if at < sample or (begins and at == sample)
-    )
-    return place.start + sample + late
-
-
-def _heard(line: Line, spoken: Spoken, place: Placement) -> list[Word]:
-    """Words on the clock. Of a line that broke off: those of which more than half came before the fade's middle."""
-    words: list[Word] = []
-    middle = place.cut[0] + place.cut[1] / 2 if place.cut else 0.0
-    for w in spoken.words:
-        start, end = w.start, w.end
-        # A word does not reach over a pause: the cut lies between two words.
-        for at in spoken.pauses:
-            if start < at < end:
-                start, end = (at, end) if at - start < end - at else (start, at)
-        begin, finish = (
-            _moved(spoken, place, start, begins=True),
-            _moved(spoken, place, max(start, end), begins=end <= start),
-        )
-        if place.cut is not None:
-            if place.start + middle - begin <= (finish - begin) / 2:
-                break
-            finish = min(finish, place.end)
-        words.append(Word(line.text[w.char_start : w.char_end], w.char_start, w.char_end, begin, finish, spoken.source))
-    return words
-
-
 def _segments(made: Made, line: Line, spoken: Spoken, place: Placement) -> tuple[Segment, ...]:
+    """Stretches of sound: a pause parts them, and a line that broke off in a gap between words ends with the word."""
     audio, channel = made.takes[0][0], 1 if line.role == "system" else 0
-    edges = [place.start]
-    for at in spoken.pauses:
-        edges += [_moved(spoken, place, at, begins=False), _moved(spoken, place, at, begins=True)]
-    edges.append(place.end)
+    edges, late = [place.start], 0
+    for (end, begin), pause in zip(spoken.rests, place.pauses, strict=True):
+        edges += [place.start + end + late, place.start + begin + late + pause]
+        late += pause
+    ends = [place.end]
+    if place.cut is not None:
+        ends += [place.start + w.end for w in spoken.words if w.start < sum(place.cut)][-1:]
+    edges.append(max(edges[-1] + 1, min(ends)))
     return tuple(
         Segment(audio=audio, channel=channel, start=a, end=b) for a, b in zip(edges[::2], edges[1::2], strict=True)
     )
+
+
+def _heard(line: Line, spoken: Spoken, place: Placement, segments: Sequence[Segment]) -> list[Word]:
+    """Words on the clock. Of a line that broke off: those of which more than half came before the fade's middle."""
+    words: list[Word] = []
+    middle = place.start + place.cut[0] + place.cut[1] / 2 if place.cut else math.inf
+    bounds = [*spoken.pauses, math.inf]
+    part, late = 0, 0
+    for w in spoken.words:
+        # A word belongs to the stretch that holds its middle, and does not reach out of it.
+        while (w.start + w.end) / 2 >= bounds[part]:
+            late += place.pauses[part]
+            part += 1
+        begin, end = place.start + w.start + late, place.start + w.end + late
+        if begin + (end - begin) / 2 >= middle:
+            break
+        stretch = segments[part]
+        begin = min(max(begin, stretch.start), stretch.end - 1)
+        end = max(begin + 1, min(end, stretch.end))
+        words.append(Word(line.text[w.char_start : w.char_end], w.char_start, w.char_end, begin, end, spoken.source))
+    return words
 
 
 # -- events -------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from duologue.generate.voices.voice import SpokenWord, Voice
 MARGIN = 0.02  # s of the voice's own silence kept on both sides
 EDGE = 80  # samples: 5 ms fades at the ends
 SEARCH = 640  # samples: a pause is cut at the quietest point within 40 ms of the word boundary
+SOUND = 10.0 ** (-36 / 20)  # of the loudest 5 ms: quieter counts as silence beside a pause
 CLAUSE_MARKS = frozenset(",.;:!?…—，。；：！？、")
 
 
@@ -24,7 +25,8 @@ class Spoken:
     """Speech at 16 kHz. All times are samples from the onset; sample ``lead`` of ``samples`` is the onset.
 
     ``length`` is speech from onset to offset; 0 for a line that says nothing. ``clause`` tells for each word
-    whether a punctuation mark follows. ``pauses`` are the samples at which the line halts, in order.
+    whether a punctuation mark follows. ``pauses`` are the samples at which the line halts, in order, and ``rests``
+    the (end of sound before, begin of sound after) each of them.
     """
 
     samples: Samples
@@ -33,6 +35,7 @@ class Spoken:
     words: tuple[SpokenWord, ...]
     clause: tuple[bool, ...]
     pauses: tuple[int, ...]
+    rests: tuple[tuple[int, int], ...]
     prosody: Prosody
     source: WordSource
 
@@ -76,7 +79,7 @@ def speak(
     seed: int,
 ) -> Spoken:
     """Have ``voice`` speak ``text`` whole and find where it can pause: at code points ``pause_at`` of it."""
-    nothing = Spoken(np.zeros(0, np.float32), 0, 0, (), (), (), prosody, "exact")
+    nothing = Spoken(np.zeros(0, np.float32), 0, 0, (), (), (), (), prosody, "exact")
     if not text.strip():
         return nothing
     speech = voice.synthesise(text, language=language, speaker=speaker, prosody=prosody, seed=seed)
@@ -100,8 +103,8 @@ def speak(
     ends = [w.char_end for w in words]
     starts = [w.char_start for w in words[1:]] + [len(text)]
     clause = tuple(any(c in CLAUSE_MARKS for c in text[a:b]) for a, b in zip(ends, starts, strict=True))
-    pauses = sorted({p for at in pause_at if (p := _halt(samples, lead, words, at)) is not None})
-    return Spoken(samples, lead, length, words, clause, tuple(pauses), prosody, speech.source)
+    pauses, rests = _halts(samples[lead : lead + length], words, pause_at)
+    return Spoken(samples, lead, length, words, clause, pauses, rests, prosody, speech.source)
 
 
 def _ordered(placed: Sequence[tuple[SpokenWord, int, int]], length: int) -> tuple[SpokenWord, ...]:
@@ -116,17 +119,31 @@ def _ordered(placed: Sequence[tuple[SpokenWord, int, int]], length: int) -> tupl
     return tuple(words)
 
 
-def _halt(samples: Samples, lead: int, words: Sequence[SpokenWord], at: int) -> int | None:
-    """Where the line halts for a pause at code point ``at``: the quietest 5 ms about the boundary of words there."""
-    before = [w for w in words if w.char_end <= at]
-    after = [w for w in words if w.char_start >= at]
-    if not before or not after:
-        return None
-    left, right = before[-1], after[0]
-    low = max(left.start + (left.end - left.start) // 2, left.end - SEARCH)
-    high = min(right.end - (right.end - right.start) // 2, right.start + SEARCH)
-    window = samples[lead + low : lead + high]
-    if len(window) <= EDGE:
-        return (left.end + right.start) // 2
-    energy = np.cumsum(np.concatenate([np.zeros(1), window.astype(np.float64) ** 2]))
-    return low + int(np.argmin(energy[EDGE:] - energy[:-EDGE])) + EDGE // 2
+def _halts(
+    speech: Samples, words: Sequence[SpokenWord], pause_at: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Where the line halts for pauses at code points ``pause_at``, and where its sound ends and begins there.
+
+    A cut lies in the quietest 5 ms about the boundary of the words, no further than half a word away.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    if not pause_at:
+        return (), ()
+    total = np.cumsum(np.concatenate([np.zeros(1), speech.astype(np.float64) ** 2]))
+    energy = total[EDGE:] - total[:-EDGE]  # of the 5 ms from each sample on
+    for at in pause_at:
+        left = max((w for w in words if w.char_end <= at), default=None, key=lambda w: w.end)
+        right = min((w for w in words if w.char_start >= at), default=None, key=lambda w: w.start)
+        if left is None or right is None or not len(energy):
+            continue
+        low = max(left.start + (left.end - left.start) // 2, left.end - SEARCH)
+        high = min(right.end - (right.end - right.start) // 2, right.start + SEARCH) - EDGE
+        cut = low + int(np.argmin(energy[low:high])) + EDGE // 2 if high > low else (left.end + right.start) // 2
+        loud = np.flatnonzero(energy[max(0, cut - RATE // 4) : cut + RATE // 4] > energy.max() * SOUND**2)
+        loud += max(0, cut - RATE // 4)
+        before, after = loud[loud + EDGE <= cut], loud[loud >= cut]
+        end = int(before[-1]) + EDGE if len(before) else cut
+        begin = int(after[0]) + EDGE // 2 if len(after) else cut
+        found[cut] = (min(max(end, left.start + 1), cut), min(max(begin, cut), right.end - 1))
+    cuts = tuple(sorted(found))
+    return cuts, tuple(found[c] for c in cuts)
