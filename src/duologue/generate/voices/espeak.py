@@ -34,23 +34,13 @@ from duologue.generate.voices.voice import Samples, Speech, SpokenWord, VoiceSpe
 SAMPLE_RATE = 22_050
 
 # espeak's own variants that differ in formants: sex as the variant's file states it or its pitch and formants tell.
-_FEMALE = [
-    "f1",
-    "f2",
-    "f3",
-    "f4",
-    "f5",
-    "alicia",
-    "andrea",
-    "anika",
-    "annie",
-    "aunty",
-    "belinda",
-    "linda",
-    "steph",
-    "grandma",
-]
-_MALE = [
+_FEMALE = (
+    "f1", "f2", "f3", "f4", "f5", "alicia", "andrea", "anika", "annie", "aunty", "belinda", "linda", "steph", "grandma",
+)  # fmt: skip
+_MALE = (
+    "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "andy", "antonio", "boris", "denis", "ed", "gene", "lee", "marco",
+    "michael", "michel", "miguel", "paul", "sandro", "travis", "victor", "grandpa",
+)  # fmt: skip
     "m1",
     "m2",
     "m3",
@@ -277,17 +267,18 @@ def _is_han(char: str) -> bool:
 
 
 def _pinyin(pieces: list[str]) -> list[str]:
+    """Each run of hanzi as syllables with tone digits, read in context where every character has one syllable."""
     try:
         from pypinyin import Style, lazy_pinyin
     except ModuleNotFoundError as error:
         raise MissingPartError(
             "espeak speaks Mandarin from pinyin and needs the package 'pypinyin'", mend="pip install 'duologue[espeak]'"
         ) from error
-    sounds = lazy_pinyin("".join(pieces), style=Style.TONE3, neutral_tone_with_five=True, errors=lambda run: list(run))
-    if len(sounds) == sum(map(len, pieces)):
-        found = iter(sounds)
-        return [" ".join(next(found) for _ in piece) for piece in pieces]
-    return [" ".join(lazy_pinyin(p, style=Style.TONE3, neutral_tone_with_five=True)) for p in pieces]
+    sounds = lazy_pinyin("".join(pieces), style=Style.TONE3, neutral_tone_with_five=True)
+    if len(sounds) != sum(map(len, pieces)):
+        return [" ".join(lazy_pinyin(p, style=Style.TONE3, neutral_tone_with_five=True)) for p in pieces]
+    found = iter(sounds)
+    return [" ".join(next(found) for _ in piece) for piece in pieces]
 
 
 # --- after espeak ------------------------------------------------------------------------------------------
@@ -357,7 +348,8 @@ def _spread(grid: Samples, db: float) -> Samples:
     gain = np.clip((level / level.max() * 2.0) ** np.float32(db / 9.0), 0.25, 4.0)
     after = np.append(gain[1:], gain[-1])
     ramp = np.arange(_FRAME, dtype=np.float32) / _FRAME
-    return (grid * (gain[:, None] + (after - gain)[:, None] * ramp)).ravel()
+    spread: Samples = (grid * (gain[:, None] + (after - gain)[:, None] * ramp)).ravel()
+    return spread
 
 
 _FADE = 110

@@ -1,0 +1,318 @@
+"""Is rendered emotion heard as well, and as badly, as acted emotion is?
+
+    python benchmarks/emotion.py [--voice espeak] [--voice kokoro] [--per-cell 12] [--recordings DIR] [--markdown]
+    python benchmarks/emotion.py --write-table      # make src/duologue/generate/emotion_prosody.csv anew
+
+The actors are cut into two halves. A prosody table is measured on one, a listener trained on the other; the listener
+hears the other half's clips with actors left out, and sentences that a voice renders from the table. Then the halves
+change places. Printed: recall by class of both and their difference, loudness included and left out; what was asked
+for beside what was measured; items whose words and voice are meant to differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from duologue.generate.emotion_prosody import MEASURES, RATIOS, Table, Take, draw, read, tabulate, write
+from duologue.generate.prosody import Prosody
+from duologue.generate.seeds import derive, stream
+from duologue.generate.voices.voice import Voice
+from duologue.listen.emotion import MERGED, EmotionListener, leave_speakers_out, recall, relative
+from duologue.listen.prosody import ProsodicFeatures, measure
+from duologue.registry import load
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+SENTENCES = {
+    "en": (
+        "Kids are talking by the door.",
+        "Dogs are sitting by the door.",
+        "The letter came on Monday morning.",
+        "My brother is moving to another town.",
+    ),
+    "zh": ("孩子们在门口说话。", "信是星期一早上到的。", "我哥哥要搬到另一个城市。"),
+}
+# Words of one feeling, to be said in the voice of another.
+CONFLICT = {
+    "happy": ("I am so glad that you came.", "This is the best day of my life."),
+    "sad": ("I miss her more every day.", "There is nothing left for me here."),
+    "angry": ("You broke your promise again.", "I have had enough of this."),
+    "fearful": ("Someone is standing outside the window.", "I do not dare to open it."),
+}
+# Measure of the table -> feature of a clip.
+FEATURE_OF = {
+    "f0_shift": "f0_mean", "f0_range": "f0_sd", "f0_slope": "f0_slope", "f0_final": "f0_final",
+    "movement": "f0_movement", "gain": "energy_mean", "energy_range": "energy_sd", "tempo": "duration",
+    "tilt": "tilt", "hnr": "hnr",
+}  # fmt: skip
+# Measure -> column of prosody_by_emotion.csv.
+COLUMN_OF = {
+    "f0_shift": "f0_mean[st_diff]", "f0_range": "f0_sd[ratio]", "f0_slope": "f0_slope[st_per_s_diff]",
+    "f0_final": "f0_final[st_per_s_diff]", "movement": "f0_dabs[ratio]", "gain": "en_mean[dB_diff]",
+    "energy_range": "en_sd[dB_diff]", "tempo": "dur[ratio]", "tilt": "tilt[dB_per_oct_diff]", "hnr": "hnr[dB_diff]",
+}  # fmt: skip
+
+
+class Clip:
+    """One clip: who says what in which feeling, its features, and its speaker's neutral clips of that sentence."""
+
+    def __init__(self, speaker: str, sex: str, text: str, emotion: str, strength: str, heard: ProsodicFeatures):
+        self.speaker, self.sex, self.text, self.emotion, self.strength = speaker, sex, text, emotion, strength
+        self.heard = heard
+        self.neutral: list[ProsodicFeatures] = []
+
+    @property
+    def relative(self) -> dict[str, float]:
+        return relative(self.heard, self.neutral)
+
+    @property
+    def measures(self) -> dict[str, float]:
+        found = {}
+        for name, feature in FEATURE_OF.items():
+            base = float(np.mean([getattr(n, feature) for n in self.neutral]))
+            value = getattr(self.heard, feature)
+            found[name] = max(value, 1e-3) / max(base, 1e-3) if name in RATIOS else value - base
+        return found
+
+
+def with_neutral(clips: list[Clip]) -> list[Clip]:
+    """Give each clip its speaker's neutral clips of the same sentence, a neutral clip all but itself."""
+    neutral = defaultdict(list)
+    for c in clips:
+        if c.emotion == "neutral":
+            neutral[c.speaker, c.text].append(c)
+    for c in clips:
+        c.neutral = [n.heard for n in neutral[c.speaker, c.text] if n is not c]
+    return [c for c in clips if c.neutral]
+
+
+def recordings(folder: Path) -> list[Clip]:
+    clips = []
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as f:
+        for row in csv.DictReader(f):
+            path = next(p for p in (folder / row["file"], folder / "audio" / row["file"]) if p.is_file())
+            samples, rate = soundfile.read(path)
+            heard = measure(samples, rate)
+            if heard:
+                sex = "female" if row["sex"] == "F" else "male"
+                clips.append(Clip(row["actor"], sex, row["text"], row["emotion"], row["intensity"], heard))
+    return with_neutral(clips)
+
+
+def halves(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Two sets of actors, women and men in equal numbers."""
+    actors = sorted({c.speaker for c in clips}, key=int)
+    first = set(actors[0::4]) | set(actors[1::4])
+    return [c for c in clips if c.speaker in first], [c for c in clips if c.speaker not in first]
+
+
+def takes(clips: Sequence[Clip]) -> list[Take]:
+    return [
+        Take(speaker=c.speaker, emotion=c.emotion, strength=c.strength, sex=c.sex, measures=c.measures)  # type: ignore[arg-type]
+        for c in clips
+    ]
+
+
+def cast(voice: Voice, language: str, count: int) -> list[tuple[str, str]]:
+    """Speakers of different parents, women and men in turn: (id, sex)."""
+    by_sex: dict[str, list[str]] = {"female": [], "male": []}
+    seen = set()
+    for s in voice.speakers(language):
+        if s.parent not in seen and s.sex in by_sex and s.age != "senior":
+            seen.add(s.parent)
+            by_sex[s.sex].append(s.id)
+    pairs = [(s, sex) for i in range(count) for sex, ids in by_sex.items() for s in ids[i : i + 1]]
+    return pairs[:count]
+
+
+def render(
+    voice: Voice, table: Table, language: str, per_cell: int, speakers: int, seed: int, asked: list[dict[str, float]]
+) -> list[Clip]:
+    """``per_cell`` clips of every emotion and strength, from the table, over speakers and sentences in turn.
+
+    The neutral that a clip is compared with is drawn too: two readings for each speaker and sentence.
+    """
+    people = cast(voice, language, speakers)
+    texts = SENTENCES[language][: max(2, per_cell // len(people))] or SENTENCES[language]
+    jobs = [(e, s, k) for e in EMOTIONS for s in ("normal", "strong") for k in range(per_cell)]
+    jobs = [j for j in jobs if j[:2] != ("neutral", "strong")]
+    jobs += [("neutral", "normal", k) for k in range(per_cell, max(per_cell, 2 * len(people) * len(texts)))]
+    clips = []
+    for emotion, strength, k in jobs:
+        speaker, sex = people[k % len(people)]
+        text = texts[(k // len(people)) % len(texts)]
+        rng = stream(seed, emotion, strength, k)
+        intensity = 0 if emotion == "neutral" else 3 if strength == "strong" else 2
+        prosody = draw(emotion, intensity, sex, rng, table=table)
+        clip = _clip(voice, language, speaker, sex, text, emotion, strength, prosody, derive(seed, emotion, k))
+        if clip:
+            clips.append(clip)
+            asked.append(_asked(prosody))
+    return clips
+
+
+def _asked(prosody: Prosody) -> dict[str, float]:
+    return {m: -prosody.breath if m == "hnr" else getattr(prosody, m) for m in MEASURES}
+
+
+def _clip(
+    voice: Voice, language: str, speaker: str, sex: str, text: str, emotion: str, strength: str, prosody: Prosody,
+    seed: int,
+) -> Clip | None:  # fmt: skip
+    speech = voice.synthesise(text, language=language, speaker=speaker, prosody=prosody, seed=seed)
+    heard = measure(speech.samples, speech.sample_rate)
+    return Clip(speaker, sex, text, emotion, strength, heard) if heard else None
+
+
+def labels(clips: Sequence[Clip]) -> list[str]:
+    return [MERGED.get(c.emotion, c.emotion) for c in clips]
+
+
+def compare(real: tuple[list[Clip], list[Clip]], rendered: Sequence[list[Clip]], title: str) -> bool:
+    """Print recall of acted and rendered clips by class; rendered[i] was made from the table of half i."""
+    good = True
+    for loudness in (True, False):
+        true, heard, made, found = [], [], [], []
+        for i, clips in enumerate(rendered):
+            other = real[1 - i]
+            x, y = [c.relative for c in other], labels(other)
+            true += y
+            heard += leave_speakers_out(x, y, [c.speaker for c in other], loudness=loudness)
+            made += labels(clips)
+            found += EmotionListener(loudness=loudness).fit(x, y).hear([c.relative for c in clips])
+        acted, spoken = recall(true, heard), recall(made, found)
+        print(f"\n{title}, loudness {'included' if loudness else 'left out'}: {len(true)} acted, {len(made)} rendered")
+        print(f"{'class':<12}{'acted':>8}{'rendered':>10}{'difference':>12}")
+        for name, r in acted.by_class.items():
+            away = spoken.by_class[name] - r
+            far = abs(away) > 0.10
+            good &= not far
+            print(f"{name:<12}{r:>8.2f}{spoken.by_class[name]:>10.2f}{away:>+12.2f}{'  > 0.10' if far else ''}")
+        good &= abs(spoken.mean - acted.mean) <= 0.10
+        print(f"{'mean':<12}{acted.mean:>8.2f}{spoken.mean:>10.2f}{spoken.mean - acted.mean:>+12.2f}")
+        if loudness:
+            print("rendered (rows) heard as (columns):")
+            names = list(acted.by_class)
+            print(f"{'':<12}" + "".join(f"{n[:7]:>9}" for n in names))
+            for n in names:
+                print(f"{n:<12}" + "".join(f"{spoken.confusion[n].get(m, 0):>9}" for m in names))
+    return good
+
+
+def realised(clips: Sequence[Clip], asked: Sequence[dict[str, float]]) -> None:
+    """Slope and correlation of measured on asked for every measure (ratios in logs)."""
+    print(f"\n{'measure':<14}{'asked mean':>12}{'sd':>8}{'heard mean':>12}{'sd':>8}{'slope':>8}{'r':>7}")
+    for m in MEASURES:
+        scale = (lambda v: math.log(max(v, 1e-3))) if m in RATIOS else float
+        a = np.array([scale(p[m]) for p in asked])
+        h = np.array([scale(c.measures[m]) for c in clips])
+        slope = float(np.cov(a, h)[0, 1] / max(a.var(ddof=1), 1e-12))
+        r = float(np.corrcoef(a, h)[0, 1]) if a.std() > 0 else 0.0
+        print(f"{m:<14}{a.mean():>12.3f}{a.std():>8.3f}{h.mean():>12.3f}{h.std():>8.3f}{slope:>8.2f}{r:>7.2f}")
+
+
+def conflict(voice: Voice, real: tuple[list[Clip], list[Clip]], tables: Sequence[Table], title: str) -> None:
+    """How often the acoustic label is heard where the words say another one, and how often the words' label is."""
+    hits = words = total = 0
+    chance = []
+    for i, table in enumerate(tables):
+        other = real[1 - i]
+        listener = EmotionListener().fit([c.relative for c in other], labels(other))
+        clips, meant = [], []
+        for k, (speaker, sex) in enumerate(cast(voice, "en", 6)):
+            for semantic, texts in CONFLICT.items():
+                for text in texts:
+                    rng = stream(11, i, k, text)
+                    for n in range(2):
+                        neutral = draw("neutral", 0, sex, rng, table=table)
+                        clip = _clip(voice, "en", speaker, sex, text, "neutral", "normal", neutral, n)
+                        clips += [clip] if clip else []
+                    for acoustic in CONFLICT:
+                        if acoustic != semantic:
+                            prosody = draw(acoustic, 3 if n else 2, sex, rng, table=table)
+                            clip = _clip(voice, "en", speaker, sex, text, acoustic, semantic, prosody, k)
+                            clips += [clip] if clip else []
+        meant = [c for c in with_neutral(clips) if c.emotion != "neutral"]
+        heard = listener.hear([c.relative for c in meant])
+        hits += sum(h == c.emotion for h, c in zip(heard, meant, strict=True))
+        words += sum(h == c.strength for h, c in zip(heard, meant, strict=True))
+        total += len(meant)
+        chance.append(1 / 7)
+    print(
+        f"\n{title}, words and voice in conflict: {total} items, acoustic label heard {hits / total:.2f}, "
+        f"semantic label heard {words / total:.2f} (chance {np.mean(chance):.2f})"
+    )
+
+
+def write_table() -> None:
+    """Cells from the 24 actors' published figures, the two common rows from the 12 actors' clips."""
+    clips = recordings(DATA / "ravdess_en_16k")
+    common = tabulate(takes(clips))
+    sexes = {"all": "all", "F": "female", "M": "male"}
+    lines = [",".join(["emotion", "intensity", "sex", *(f"{m},{m}_sd" for m in MEASURES)])]
+    with (DATA / "prosody_by_emotion.csv").open(encoding="utf-8", newline="") as f:
+        for row in csv.DictReader(f):
+            if row["intensity"] == "all":
+                continue
+            emotion = "disgusted" if row["emotion"] == "disgust" else row["emotion"]
+            figures = [f"{row[COLUMN_OF[m] + '_mean']},{row[COLUMN_OF[m] + '_sd']}" for m in MEASURES]
+            lines.append(",".join([emotion, row["intensity"], sexes[row["sex"]], *figures]))
+    for name, values in (("within", common.within), ("effort", common.effort)):
+        lines.append(",".join(["*", name, "*", *(f"{values[m]:.4f}," for m in MEASURES)]))
+    notes = (
+        "Prosody by emotion, intensity and sex, relative to the same speaker's neutral reading of the same sentence.\n"
+        "Source: figures measured from RAVDESS (Livingstone & Russo 2018, doi:10.1371/journal.pone.0196391):\n"
+        "cells from 1,440 clips of 24 actors, rows * (within, effort) from 720 clips of 12 of them.\n"
+        "f0_shift st, f0_range ratio of sd in st, f0_slope and f0_final st/s, movement ratio, gain dB,\n"
+        "energy_range dB, tempo ratio of duration, tilt dB/octave, hnr dB. _sd: standard deviation over speakers.\n"
+        "within: sd of one speaker's repetitions (log units for ratios). effort: correlation with the common factor."
+    )
+    target = ROOT / "src" / "duologue" / "generate" / "emotion_prosody.csv"
+    target.write_text(write(read("\n".join(lines)), notes), encoding="utf-8")
+    print(f"wrote {target.relative_to(ROOT)}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voice", action="append", help="espeak, kokoro (default: espeak)")
+    parser.add_argument("--per-cell", type=int, default=48, help="clips of each emotion and intensity (48)")
+    parser.add_argument("--speakers", type=int, default=12, help="speakers a voice (12)")
+    parser.add_argument("--recordings", type=Path, default=DATA / "ravdess_en_16k")
+    parser.add_argument("--write-table", action="store_true")
+    args = parser.parse_args()
+    if args.write_table:
+        write_table()
+        return 0
+    real = halves(recordings(args.recordings))
+    tables = [tabulate(takes(half)) for half in real]
+    good = True
+    for name in args.voice or ["espeak"]:
+        voice = load("voices", name)()
+        start = time.process_time()
+        asked: list[dict[str, float]] = []
+        made = [render(voice, t, "en", args.per_cell, args.speakers, i, asked) for i, t in enumerate(tables)]
+        rendered = [with_neutral(clips) for clips in made]
+        good &= compare(real, rendered, f"{name}, English")
+        if sum(map(len, rendered)) == len(asked):
+            realised([c for clips in rendered for c in clips], asked)
+        conflict(voice, real, tables, f"{name}, English")
+        zh = [with_neutral(render(voice, t, "zh", 16, 8, i, [])) for i, t in enumerate(tables)]
+        compare(real, zh, f"{name}, Mandarin (unvalidated: an English table and an English listener)")
+        print(f"\n{name}: {time.process_time() - start:.0f} s of CPU")
+    print("\nEnglish: every class and mean within 0.10" if good else "\nEnglish: some classes differ by more than 0.10")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
