@@ -41,31 +41,6 @@ _MALE = (
     "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "andy", "antonio", "boris", "denis", "ed", "gene", "lee", "marco",
     "michael", "michel", "miguel", "paul", "sandro", "travis", "victor", "grandpa",
 )  # fmt: skip
-    "m1",
-    "m2",
-    "m3",
-    "m4",
-    "m5",
-    "m6",
-    "m7",
-    "m8",
-    "andy",
-    "antonio",
-    "boris",
-    "denis",
-    "ed",
-    "gene",
-    "lee",
-    "marco",
-    "michael",
-    "michel",
-    "miguel",
-    "paul",
-    "sandro",
-    "travis",
-    "victor",
-    "grandpa",
-]  # noqa: E501
 _SENIOR = {"grandma", "grandpa"}
 # name -> (semitones of pitch, ratio of formants): small, so that a derived speaker stays in its parent's family.
 _DERIVED = {"": (0.0, 1.0), "-low": (-1.5, 0.97), "-high": (1.5, 1.03)}
