@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from duologue.cli import cli
 from duologue.corpus.check import check
-from duologue.corpus.manifest import read_manifest
+from duologue.corpus.manifest import Manifest, read_manifest
 from duologue.corpus.write import encode_flac, write_manifest
 from duologue.errors import UserError
 
@@ -372,6 +372,21 @@ def test_no_bytes_in_a_shard_raise(pristine: Path, corpus: Path, cut: int, junk:
     shard_file(corpus).write_bytes(source[:cut] + junk + source[cut + len(junk) :])
     changed = source[:cut] + junk + source[cut + len(junk) :] != source
     assert bool(check(corpus, decode=False).findings) == changed
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=8), cut=st.booleans())
+def test_no_bytes_in_an_audio_file_raise(pristine: Path, corpus: Path, place: float, junk: bytes, cut: bool) -> None:
+    file = first_audio(corpus)
+    whole = first_audio(pristine).read_bytes()
+    at = int(place * len(whole))
+    file.write_bytes(whole[:at] + junk + (b"" if cut else whole[at + len(junk) :]))
+    assert bool(check(corpus).findings) == (file.read_bytes() != whole)
+
+
+def test_a_corpus_without_dialogues_is_a_finding(tmp_path: Path) -> None:
+    write_manifest(tmp_path, Manifest(name="empty", duologue="0"))
+    assert messages(tmp_path) == ["a corpus without dialogues"]
 
 
 def test_workers_find_the_same(corpus: Path, edit: Edit) -> None:

@@ -100,3 +100,10 @@ def test_the_command_prints_tables_and_json(pristine: Path) -> None:
         assert expected in out.stdout
     again = json.loads(run(cli, ["stats", str(pristine), "--json"]).stdout)
     assert msgspec.convert(again, Stats) == describe(duologue.open(pristine))
+
+
+def test_the_page_is_one_file_that_opens_offline(pristine: Path, tmp_path: Path) -> None:
+    out = CliRunner().invoke(cli, ["stats", str(pristine), "--html", str(tmp_path / "r" / "report.html")])
+    page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    assert out.exit_code == 0 and "small" in page and "trajectory" in page
+    assert 'src="http' not in page and "<link" not in page

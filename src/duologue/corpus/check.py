@@ -128,6 +128,8 @@ def _manifest_findings(root: str, manifest: Manifest) -> Iterator[Finding]:
         yield bad("totals", msgspec.to_builtins(manifest.totals), str(msgspec.to_builtins(again.totals)), "not the sum")
     if again.corpus_sha256 != manifest.corpus_sha256:
         yield bad("corpus_sha256", manifest.corpus_sha256, again.corpus_sha256, "the manifest was changed")
+    if not manifest.shards:
+        yield bad("shards", [], "one or more", "a corpus without dialogues")
     names: set[str] = set()
     for i, shard in enumerate(manifest.shards):
         if shard.name in names or not shard.name or "/" in shard.name or shard.name.startswith("."):

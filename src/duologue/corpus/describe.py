@@ -102,8 +102,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of a corpus.
 
-    ``axes`` has the keys language, track, task, scenario, split, source, emotion, intensity, shift, cause, speaker,
-    sex, age, relationship, setting, register, domain, noise, room (those that occur). ``shifts`` is
+    ``axes`` has the keys language, track, task, scenario, split, source, emotion, intensity, emotion_intensity
+    ("sad 2"), shift, cause, speaker, sex, age, relationship, setting, register, domain, noise, room (those that occur). ``shifts`` is
     language -> from -> to -> count. ``timing`` is by language. ``seconds`` counts main audio, ``audio_seconds``
     twins and stems too.
     """
@@ -331,6 +331,7 @@ class _Gatherer:
                 seconds = speech_seconds(t, rates)
                 self.count("emotion", "turns", felt[t.index].label, seconds)
                 self.count("intensity", "turns", str(felt[t.index].intensity), seconds)
+                self.count("emotion_intensity", "turns", f"{felt[t.index].label} {felt[t.index].intensity}", seconds)
         for shift in shifts(d):
             self.count("shift", "shifts", f"{shift.from_label} > {shift.to_label}", 0.0)
             self.shifts[language][shift.from_label][shift.to_label] += 1
