@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ def draw(item: OpenDialogue, path: Path) -> tuple[str, ...]:
     samples, rate = item.audio(which=main.id)
     seconds = main.length / rate
     rows = max(1, math.ceil(seconds / ROW))
-    felt = emotions(d)
+    felt = {v.label for v in emotions(d).values()} - {"neutral"}
     causes = _cause_lines(d)
-    heights = [0.75, *([1.5] if felt else []), *([1.95] * rows), *([0.2 + 0.19 * len(causes)] if causes else [])]
+    heights = [0.75, *([1.5] if felt else []), *([2.2] * rows), *([0.2 + 0.19 * len(causes)] if causes else [])]
     with matplotlib.rc_context({"font.family": fonts, "font.size": 8, "axes.unicode_minus": False}):
         figure, axes = plt.subplots(
             len(heights),
@@ -157,25 +158,28 @@ def _row(panel: Any, d: Dialogue, main: Audio, samples: Any, rate: int, begin: f
             panel.axvspan(r.start / rate, r.end / rate, color=EVENT, alpha=0.35, linewidth=0, zorder=0)
             if begin <= r.start / rate < end:
                 kind = next((e.kind for e in d.events if e.id == r.event), r.event)
-                panel.text(r.start / rate, 3.32, kind, fontsize=7.5, va="bottom", fontweight="bold", clip_on=False)
+                panel.text(r.start / rate + 0.03, 4.05, kind, fontsize=8, va="baseline", fontweight="bold")
             if r.reaction:
                 panel.axvspan(
                     r.reaction[0] / rate, r.reaction[1] / rate, 0, 0.5, color=REACTION, alpha=0.3, linewidth=0, zorder=0
                 )
-    roles = [r for r in ROLE if any(t.role == r for t in d.turns)]
-    above = [r for r in roles if r != "system" or not two]
+    # Each word takes the lowest line where it does not cover the one before it.
+    taken: dict[float, list[float]] = {1.0: [begin] * 4, -1.0: [begin] * 4}
+    for start, text, side, colour in sorted(_words(d, main, two, rate)):
+        if begin <= start < end:
+            lines = taken[side]
+            line = next((i for i, free in enumerate(lines) if free <= start), lines.index(min(lines)))
+            lines[line] = start + 0.02 + sum(0.1 if ord(c) > 0x2E80 else 0.055 for c in text)
+            y = 2.2 + 0.43 * line if side > 0 else -2.5 - 0.43 * line
+            panel.text(start, y, text, color=colour, fontsize=7.5, va="baseline", clip_on=True)
     for t in d.turns:
-        # Each role on the microphone has its own two lines of words, so that overlapping speech stays legible.
-        if t.role == "system" and two:
-            base, step, centre = -2.15, -0.42, -1.0
-        else:
-            base = 2.1 + (0.84 if len(above) < 2 else 0.84 / len(above) * 2) * (above.index(t.role) if above else 0)
-            step, centre = 0.42 if len(above) < 2 else 0.3, centres[0]
+        side = -1.0 if t.role == "system" and two else 1.0
+        centre = side if two else 0.0
         for s in t.segments:
             if s.audio == main.id and s.start / rate < end and s.end / rate > begin:
                 panel.plot(
                     [max(s.start / rate, begin), min(s.end / rate, end)],
-                    [centre + (0.97 if base > 0 else -0.97)] * 2,
+                    [centre + 0.97 * side] * 2,
                     color=ROLE[t.role],
                     linewidth=4,
                     solid_capstyle="butt",
@@ -184,28 +188,31 @@ def _row(panel: Any, d: Dialogue, main: Audio, samples: Any, rate: int, begin: f
                 if begin <= s.start / rate < end:
                     panel.text(
                         s.start / rate,
-                        centre + (0.92 if base > 0 else -0.92),
+                        centre + 0.9 * side,
                         f" {t.index}",
                         fontsize=6.5,
                         color=ROLE[t.role],
-                        va="top" if base > 0 else "bottom",
+                        va="top" if side > 0 else "bottom",
                         zorder=4,
                     )
-        for i, w in enumerate(t.words):
-            if begin <= w.start / rate < end:
-                panel.text(
-                    w.start / rate, base + step * (i % 2), w.text, color=ROLE[t.role], fontsize=7.5, va="baseline"
-                )
-        if not t.words and t.text and t.segments and begin <= t.segments[0].start / rate < end:
-            shown = textwrap.shorten(t.text, 90, placeholder="…") if " " in t.text else t.text[:60]
-            panel.text(t.segments[0].start / rate, base, shown, color=ROLE[t.role], fontsize=7.5)
     panel.set_xlim(begin, end)
-    panel.set_ylim(-2.95 if two else -1.1, 3.3)
+    panel.set_ylim(-4.0 if two else -1.1, 4.5)
     panel.set_yticks(centres, [c.kind for c in main.channels[: len(centres)]])
     panel.set_xticks(np.arange(begin, end + 0.01, 1.0))
     if last:
         panel.set_xlabel("seconds")
     _plain(panel)
+
+
+def _words(d: Dialogue, main: Audio, two: bool, rate: int) -> Iterator[tuple[float, str, float, str]]:
+    """(start in seconds, word, side, colour); side 1 over the wave, -1 under it. Without word times: the whole text."""
+    for t in d.turns:
+        side = -1.0 if t.role == "system" and two else 1.0
+        for w in t.words:
+            yield w.start / rate, w.text, side, ROLE[t.role]
+        first = next((s for s in t.segments if s.audio == main.id), None)
+        if not t.words and t.text and first is not None:
+            yield first.start / rate, textwrap.shorten(t.text, 90, placeholder="…"), side, ROLE[t.role]
 
 
 def _plain(panel: Any) -> None:
