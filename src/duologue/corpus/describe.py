@@ -103,9 +103,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of a corpus.
 
     ``axes`` has the keys language, track, task, scenario, split, source, emotion, intensity, emotion_intensity
-    ("sad 2"), shift, cause, speaker, sex, age, relationship, setting, register, domain, noise, room (those that occur). ``shifts`` is
-    language -> from -> to -> count. ``timing`` is by language. ``seconds`` counts main audio, ``audio_seconds``
-    twins and stems too.
+    ("sad 2"), shift, cause, speaker, sex, age, relationship, setting, register, domain, noise, room (those that
+    occur). ``shifts`` is language -> from -> to -> count. ``timing`` is by language. ``seconds`` counts main audio,
+    ``audio_seconds`` twins and stems too.
     """
 
     name: str
