@@ -336,6 +336,15 @@ def test_missing_and_extra_files_and_left_overs_are_findings(corpus: Path) -> No
     assert {"a file that no entry names", "left over from a write that was cut off", "missing file"} <= set(found)
 
 
+def test_hostile_names_neither_break_the_json_nor_reach_the_terminal(corpus: Path, edit: Edit) -> None:
+    (corpus / os.fsdecode(b"bad\xff\x1b[2J.txt")).write_text("")
+    edit(put("canary", "\x1b[31mred\u202e"), "d0012")
+    out = CliRunner().invoke(cli, ["check", str(corpus), "--json"])
+    assert out.exit_code == 1 and len(json.loads(out.stdout)["findings"]) == 2
+    table = CliRunner().invoke(cli, ["check", str(corpus)], env={"COLUMNS": "200"})
+    assert table.exit_code == 1 and "\x1b" not in table.stdout and "\u202e" not in table.stdout
+
+
 def test_the_manifest_is_checked_against_itself(corpus: Path) -> None:
     text = (corpus / "corpus.json").read_text()
     (corpus / "corpus.json").write_text(text.replace('"small"', '"grand"'))

@@ -88,5 +88,6 @@ def _columns(f: Finding) -> tuple[Any, ...]:
 
 
 def _cell(value: object) -> str:
-    text = str(value)
+    # What a corpus says is not let at the terminal's controls.
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))
     return escape(text if len(text) <= 80 else text[:77] + "...")

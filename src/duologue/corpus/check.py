@@ -158,7 +158,9 @@ def _extra(root: str, under: str, known: set[str], skip: set[str]) -> Iterator[F
             if prefix + name not in known:
                 left = name.startswith(".") and name.endswith(".tmp")
                 message = "left over from a write that was cut off" if left else "a file that no entry names"
-                yield Finding(file=prefix + name, message=message, allowed="only files named in the corpus")
+                # A file name may hold bytes that are no UTF-8.
+                shown = (prefix + name).encode("utf-8", "backslashreplace").decode()
+                yield Finding(file=shown, message=message, allowed="only files named in the corpus")
 
 
 def check_shard(
