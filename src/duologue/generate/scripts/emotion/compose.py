@@ -50,6 +50,8 @@ _YOU_EN = {
     "ours": "yours",
     "ourselves": "yourselves",
 }
+_ABOUT_PERSON = re.compile(r"\{(P|he|him|his)\}")
+_POLITE = re.compile("你(?!们)")
 _FIRST_EN = re.compile(r"\b(I|we) (am|was)\b|\b(" + "|".join(sorted(_YOU_EN, key=len, reverse=True)) + r")\b", re.I)
 
 
@@ -256,7 +258,12 @@ class _Composer:
         return ("" if self.zh else " ").join(part for part in parts if part)
 
     def line(self, template: str, **slots: str) -> Expansion:
-        return expand(template, {**self.slots, **slots}, self.rng, language=self.language)
+        found = expand(template, {**self.slots, **slots}, self.rng, language=self.language)
+        if self.zh and self.formal:
+            # The polite "you" has as many code points, so that spans stay.
+            polite = {"text": _POLITE.sub("您", found.text), "raw": _POLITE.sub("您", found.raw)}
+            return msgspec.structs.replace(found, **polite)
+        return found
 
     # -- the user's turns --------------------------------------------------------------------------------
 
@@ -350,9 +357,10 @@ class _Composer:
         bare = "<cause>{E}</cause>" + stop
         if back:
             shape, latent = "back", True
-            parts = [lead, self.pick("backref"), show]
+            kind = "good" if label in GOOD else "other" if label == "surprised" else "bad"
+            parts = [lead, self.pick("backref", kind), show]
             if self.rng.random() < 0.35:
-                parts = [lead, show, self.pick("backref")]
+                parts = [lead, show, parts[1]]
             elif self.rng.random() < 0.3:
                 parts.append(self.pick("feel", label, strength, "show"))
         else:
@@ -396,7 +404,7 @@ class _Composer:
         return max(start, expansion.text.rfind(" ", start, end) + 1), end
 
     def explanation(self, label: str, strength: str, told: _Told, explicit: bool, back: bool) -> str:
-        state = self.line(self.rng.choice(self.p["state"][label][strength])).text
+        state = self.rng.choice(self.p["state"][label][strength])
         how = "linked" if explicit else "earlier" if back else "untied"
         event = told.text.replace(_PERSON, self.short)
         text = self.line(self.p["explanation"][how][0], s=state, c=event).text
@@ -419,7 +427,7 @@ class _Composer:
             "react": react,
             "ask": ask,
             "echo": self.pick("echo"),
-            "followup": self.pick("followup"),
+            "followup": self.pick("followup", self.mood(label)),
             "comfort": self.pick("comfort", label) if label != "neutral" else ask,
             "empathy": self.pick("empathy", label) if label != "neutral" else react,
         }
@@ -435,9 +443,16 @@ class _Composer:
             parts.insert(0, self.pick("react", label))
         return self.say(parts, "empathy", moment.told)
 
+    def mood(self, label: str) -> str:
+        if label in ("neutral", "surprised") or self.rng.random() < 0.5:
+            return "any"
+        return "good" if label in GOOD else "bad"
+
     def question(self) -> str:
         asked = self.said.setdefault("ask", set())
-        fresh = [t for t in self.story.ask if t not in asked] or list(self.story.ask)
+        # A question about the person waits until the person was mentioned.
+        fit = [t for t in self.story.ask if self.known or not _ABOUT_PERSON.search(t)] or [self.pick("followup", "any")]
+        fresh = [t for t in fit if t not in asked] or fit
         choice = self.rng.choice(fresh)
         asked.add(choice)
         return choice
@@ -583,7 +598,7 @@ class _Composer:
         for m in felt[:3]:
             clause = self.pick("answer", "why").replace("{s}", self.state(m.feeling))
             parts.append(clause.replace("{c}", self.you(m.told) if m.told else "") + stop)
-        parts.append(self.pick("answer", "end") if self.rng.random() < 0.4 else "")
+        parts.append(self.pick("answer", "whyend") if self.rng.random() < 0.5 else "")
         self.say(parts, "why", None)
 
     def clip(self) -> Script:
