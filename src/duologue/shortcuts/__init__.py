@@ -1,0 +1,1 @@
+"""Can a label be guessed from an artefact of a corpus's construction?"""
