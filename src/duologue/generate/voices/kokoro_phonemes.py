@@ -5,16 +5,18 @@ Every word keeps the tokens that say it, so that durations per token become time
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from duologue.errors import MissingPartError
 from duologue.corpus.spoken import Spoken, normalise
+from duologue.errors import MissingPartError
 
 Bounds = tuple[int, int]
 
@@ -35,6 +37,10 @@ _ZH_MARKS = str.maketrans({"，": ",", "、": ",", "。": ".", "．": ".", "！"
 _ZH_MARKS |= str.maketrans({"（": "(", "）": ")", "《": "“", "》": "”", "「": "“", "」": "”", "【": "“", "】": "”"})
 _RANKS = {3: ".!?…", 2: ",;:—"}
 _HANZI = re.compile(r"[㐀-䶿一-鿿豈-﫿〇]")
+# Weak forms that depend on the next word.
+_BY_CLAUSE = frozenset(("the", "a", "an", "to", "used", "The", "A", "An", "To"))
+# Read otherwise than the dictionary has it: a stressless "I" at the start is lost, "yeah" would end in a vowel more.
+_OVERRIDES = {"I": "ˌI", "yeah": "jˈæ"}
 # Interjections whose pinyin has no vowel; misaki knows no sound for them.
 _HUMS = {"嗯": "en4", "唔": "wu2", "哼": "heng1", "呣": "mu2", "噷": "hen1", "欸": "ei1", "诶": "ei1", "呒": "mu2"}
 
@@ -60,7 +66,15 @@ class Phonemiser:
         self._syllables = ZHG2P.word2ipa
         self._pinyin: Any = ZHG2P.py2ipa
         self._english: dict[bool, Any] = {}
+        self._lexicon: dict[bool, dict[str, str]] = {}
         for british in (False, True):
+            # misaki's own dictionary is what the network learnt from; words with several readings are left to
+            # espeak, which sees the clause.
+            gold = json.loads(
+                files("misaki.data").joinpath(f"{'gb' if british else 'us'}_gold.json").read_text("utf-8")
+            )
+            self._lexicon[british] = {w: p for w, p in gold.items() if isinstance(p, str) and w not in _BY_CLAUSE}
+            self._lexicon[british] |= _OVERRIDES
             english = EspeakFallback(british)
             # Foreign words must not leave "(fr)" flags in the phonemes.
             english.backend = EspeakBackend(
@@ -159,7 +173,10 @@ class Phonemiser:
     def _clause(self, words: list[str], british: bool) -> list[str]:
         """Phonemes of each word as the whole clause has them ("the" before a vowel, weak forms, linking)."""
         if len(words) == 1:
-            return [self._alone(words[0], british)]
+            return [self._lookup(words[0], british) or self._alone(words[0], british)]
+        known = [self._lookup(w, british) for w in words]
+        if all(known):
+            return known
         groups = self._say(" ".join(words), british).split(" ")
         alone = [self._alone(w, british) for w in words]
         if len(groups) == sum(len(a.split(" ")) for a in alone) and all(alone):
@@ -169,8 +186,13 @@ class Phonemiser:
                 n = len(a.split(" "))
                 found.append(" ".join(groups[at : at + n]))
                 at += n
-            return found
-        return _align(groups, alone)
+        else:
+            found = _align(groups, alone)
+        return [k or f for k, f in zip(known, found, strict=True)]
+
+    def _lookup(self, word: str, british: bool) -> str:
+        lexicon = self._lexicon[british]
+        return lexicon.get(word) or lexicon.get(word.lower(), "")
 
 
 def _align(groups: list[str], alone: list[str]) -> list[str]:
