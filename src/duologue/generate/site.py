@@ -198,6 +198,7 @@ class Site:
 
     def end(self, shards: Sequence[str]) -> Manifest:
         """Publish the finished corpus of ``shards`` and clear the working folder away."""
+        self._sweep()
         entries = tuple(self.published[name] for name in shards)
         manifest = write_manifest(self.root, msgspec.structs.replace(self.manifest, shards=entries, complete=True))
         shutil.rmtree(self.working)
