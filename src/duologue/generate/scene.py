@@ -22,22 +22,13 @@ from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.speaker import Role
 from duologue.errors import UserError
 from duologue.generate.acoustics.kernel import IDENTITY, RATE, Kernel, Samples
-from duologue.generate.acoustics.level import CEILING, active_energy, amplitude, decibel, peak
+from duologue.generate.acoustics.level import CEILING, active_energy, amplitude, decibel, peak, soften
 from duologue.generate.acoustics.line import echo_path, lost_packets
 from duologue.generate.acoustics.noise import TONES, bank, excerpt, over_line, room_tone
 from duologue.generate.acoustics.room import path, room
 from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.annotate import Made, annotate, speaker_id
-
-try:
-    from duologue.generate.emotion_prosody import draw
-except ImportError:
-    from duologue.generate.prosody import Prosody
-
-    def draw(feeling_label: str, intensity: int, sex: str, rng: Any) -> Prosody:
-        return Prosody()
-
-
+from duologue.generate.emotion_prosody import draw
 from duologue.generate.item import CastMember, Item
 from duologue.generate.script import Line, Script
 from duologue.generate.seeds import derive, stream
@@ -309,7 +300,7 @@ class _Composer:
         for line, spoken in zip(self.lines, self.spoken, strict=True):
             jitter, soft = rng.gauss(0.0, a.utterance_sd_db), decibel(rng.uniform(*a.backchannel_gain))
             db = (system_db if line.role == "system" else user_db) - middle.get(line.role, 0.0)
-            db -= (1.0 - a.emotion_gain) * spoken.prosody.gain
+            db += soften(spoken.prosody.gain, a.emotion_limit_db) - spoken.prosody.gain
             if line.role != "system":
                 here = self.positions.get("aside" if line.kind == "others_directed" else line.role)
                 extra = jitter + (here.gain_db if here else 0.0) + (soft if line.kind == "backchannel" else 0.0)

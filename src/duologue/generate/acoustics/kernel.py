@@ -32,7 +32,7 @@ class Kernel:
     def apply(self, sound: Samples) -> Samples:
         """Full convolution, float32 [len(sound) + len(taps) - 1]; sample ``lead`` of it lies at sound[0]'s time."""
         if len(self.taps) == 1:
-            return sound * self.taps[0]
+            return np.asarray(sound * self.taps[0], np.float32)
         n = len(sound)
         hop = self.size - len(self.taps) + 1
         blocks = -(-n // hop)
@@ -51,7 +51,7 @@ def kernel(taps: npt.NDArray[np.floating], lead: int) -> Kernel:
     """Make a kernel of ``taps`` with its direct path at ``lead``."""
     taps32 = np.ascontiguousarray(taps, np.float32)
     size = max(4096, 1 << (3 * len(taps32) - 1).bit_length())
-    return Kernel(taps32, lead, size, np.fft.rfft(taps32, size))
+    return Kernel(taps32, lead, size, np.fft.rfft(taps32, size).astype(np.complex64))
 
 
 IDENTITY = kernel(np.ones(1), 0)

@@ -23,6 +23,11 @@ def decibel(value: float) -> float:
     return 20.0 * math.log10(max(value, 1e-10))
 
 
+def soften(db: float, limit: float) -> float:
+    """limit * tanh(db / limit): near zero as it is, large values towards plus or minus ``limit``; 0 for limit 0."""
+    return limit * math.tanh(db / limit) if limit else 0.0
+
+
 def active_energy(sound: Samples) -> tuple[float, int]:
     """(sum of squares, number of samples) over the active 20 ms frames.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ BANK = BANK_SECONDS * RATE  # samples of a generated bank
 SEAM = RATE // 10  # samples over which the end of a recording fades into its beginning
 MEAN_LEVEL = 2000.0  # RMS of a bank in int16 units: 24 dB of headroom
 PCM = npt.NDArray[np.int16]
-Wave = npt.NDArray[np.float32]
+Wave = npt.NDArray[np.floating[Any]]
 Random = np.random.Generator
 
 
@@ -51,7 +52,8 @@ def _slow(rng: Random, top: float, spread: float) -> Wave:
     curve = np.exp(spread * curve / np.std(curve))
     curve /= math.sqrt(float(np.mean(curve**2)))
     at = np.arange(BANK, dtype=np.float32) * (coarse / BANK)
-    return np.interp(at, np.arange(coarse + 1), np.append(curve, curve[0])).astype(np.float32)
+    curve_at: Wave = np.interp(at, np.arange(coarse + 1), np.append(curve, curve[0])).astype(np.float32)
+    return curve_at
 
 
 def _pass(f: Wave, low: float, high: float) -> Wave:
@@ -152,7 +154,10 @@ def _babble(rng: Random) -> Wave:
 def _cafe(rng: Random) -> Wave:
     clinks = _strikes(rng, rng.uniform(0.5, 2.0), 1800, 6500, rng.uniform(0.01, 0.04), 0.7)
     talk = _unit(_voices(rng, rng.uniform(0.3, 0.5)))
-    return talk + np.float32(rng.uniform(0.3, 1.0)) * clinks + np.float32(0.4) * _shaped(rng, lambda f: _power(f, 4.0))
+    mixed: Wave = (
+        talk + np.float32(rng.uniform(0.3, 1.0)) * clinks + np.float32(0.4) * _shaped(rng, lambda f: _power(f, 4.0))
+    )
+    return mixed
 
 
 def _traffic(rng: Random) -> Wave:
@@ -245,7 +250,8 @@ def over_line(noise_id: str, folder: str = "", tone: int = 0, split: str = "") -
 
 def _pcm(wave: Wave) -> PCM:
     scaled = _unit(wave) * np.float32(MEAN_LEVEL)
-    return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    pcm: PCM = np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    return pcm
 
 
 def _recording(path: Path) -> Wave:

@@ -22,11 +22,12 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     with ``rt60`` their reverberation time.
 
     Read by the scene: ``level_db`` is the user's active speech level at the microphone (dBFS), ``system_level_db``
-    that of channel 1, ``floor_db`` the room tone of an item without noise. ``emotion_gain`` is the share of
-    ``Prosody.gain`` that reaches the microphone. ``utterance_sd_db`` varies the level from turn to turn.
-    ``backchannel_gain`` is an amplitude ratio to the speaker's own level; ``aside_gain_db`` the loss when the user
-    turns away. Distances of user, third party and addressee overlap, so that level does not tell who speaks;
-    ``effort_sd_db`` is how far a bystander's vocal effort moves the level that the distance gives.
+    that of channel 1, ``floor_db`` the room tone of an item without noise. ``emotion_limit_db`` bounds how far
+    emotion moves a turn's level: small differences reach the microphone in full, large ones (a shout is 20 dB above
+    a neutral voice) level off towards it, as with an automatic gain control. ``utterance_sd_db`` varies the level
+    from turn to turn. ``backchannel_gain`` is an amplitude ratio to the speaker's own level; ``aside_gain_db`` the
+    loss when the user turns away. Distances of user, third party and addressee overlap, so that level does not
+    tell who speaks; ``effort_sd_db`` is how far a bystander's vocal effort moves the level that the distance gives.
     ``loss_burst`` is the length of a lost stretch, ``echo_delay`` how late the echo comes.
     """
 
@@ -47,7 +48,7 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     level_db: Range = (-32.0, -18.0)
     system_level_db: Range = (-28.0, -20.0)
     floor_db: Range = (-72.0, -60.0)
-    emotion_gain: float = 1.0
+    emotion_limit_db: float = 15.0
     utterance_sd_db: float = 1.5
     backchannel_gain: Range = (0.38, 0.50)
     aside_gain_db: Range = (-9.0, -1.0)
@@ -61,7 +62,6 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     def __post_init__(self) -> None:
         for name in ("noise_share", "room_share", "telephone_share", "packet_loss_share", "packet_loss", "echo_share"):
             check_share(name, getattr(self, name))
-        check_share("emotion_gain", self.emotion_gain)
         check_range("snr_db", self.snr_db, -20.0, 60.0)
         check_range("rt60", self.rt60, 0.05, 1.5)
         check_range("echo_db", self.echo_db, -80.0, 0.0)
@@ -73,7 +73,7 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         for name in ("user_distance", "third_party_distance", "addressee_distance"):
             check_range(name, getattr(self, name), 0.1, 20.0)
         check_range("echo_delay", self.echo_delay, 0.0, 1.0)
-        for name, top in (("utterance_sd_db", 10.0), ("effort_sd_db", 10.0)):
+        for name, top in (("utterance_sd_db", 10.0), ("effort_sd_db", 10.0), ("emotion_limit_db", 60.0)):
             check_range(name, (getattr(self, name),) * 2, 0.0, top)
         check_range("loss_burst", (self.loss_burst,) * 2, 0.02, 1.0)
         if unknown := [k for k in self.noise_kinds if k not in NOISE_KINDS]:
