@@ -56,7 +56,9 @@ _SAME_WORD = {
     "yep": "yeah",
 }
 # A recogniser writes times without their colon: 705 pm, 10.15.
-_CLOCK = re.compile(r"\b(1[0-2]|[1-9])[.:]?([0-5]\d)(?=\s?[ap]\.?m\b|\W*$)", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?<![\d.$£€])(1[0-2]|[1-9])(?:[.:]|(?=\d\d\s?[ap]))([0-5]\d)(?=\s?[ap]\.?m\b|\W*$)", re.IGNORECASE
+)
 
 
 def tokens(text: str, language: str) -> list[str]:
