@@ -7,6 +7,7 @@ Syntax of a template::
     {a}                     English article: "a" or "an" by the word that follows
     <cause>...</cause>      marks code points of the finished text; any name of letters
     <pause/>                marks one code point offset
+    <low/>                  the next letter is no sentence's start: lower case, unless it is the word "I"
     [sigh] [laughter] ...   a mark: in ``raw``, not in ``text``
 
 Slots are looked up as they stand, so a script that must say a name twice puts the drawn name into its slots.
@@ -31,6 +32,9 @@ Slots = Mapping[str, "str | tuple[str, ...]"]
 _TOKEN = re.compile(r"\{|\}|\||</?[a-z]+/?>|\[[a-z ]+\]|[^{}|<\[]+|[<\[]")
 _NAME = re.compile(r"\w+")
 _SENTENCE = re.compile(r"(?:^|[.!?][\"']? )[\"']?([a-z])")
+# By sound where the letter misleads: an hour, an heir, a uniform, a one-way street, a European.
+_VOWEL = re.compile(r"[\s\"']*(?!uni(?!n)|use|usu|one\b|once|eu)(?:[aeiou]|hour|hono|heir)", re.I)
+_LOW = re.compile(r"[A-Z](?=[a-z])|A(?= )")
 _PLAIN = re.compile(r"[^{}|<\[]*").fullmatch
 _SHUT = ",.!?;:，。！？；：、"
 
@@ -145,7 +149,7 @@ class _Builder:
             return
         if self.article and text.strip():
             self.article = False
-            self._add("an" if text.lstrip(" \"'")[:1].lower() in "aeiou" else "a")
+            self._add("an" if _VOWEL.match(text) else "a")
             if text[0] != " ":
                 text = " " + text
         self._add(text)
@@ -218,6 +222,10 @@ class _Builder:
         text = "".join(self.parts).rstrip(" ")
         if language == "en":
             text = _SENTENCE.sub(lambda m: m.group()[:-1] + m.group(1).upper(), text)
+        for offset in self.points.pop("low", ()):
+            at = offset + (text[offset : offset + 1] == " ")
+            if _LOW.match(text, at):
+                text = text[:at] + text[at].lower() + text[at + 1 :]
         if unicodedata.normalize("NFC", text) != text:
             raise _bad(self.template, "a template is not in NFC")
         raw, done = "", 0

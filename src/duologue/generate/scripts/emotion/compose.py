@@ -9,7 +9,6 @@ is drawn once a script, so that replies and references speak of the same thing.
 from __future__ import annotations
 
 import difflib
-import random
 import re
 
 import msgspec
@@ -255,7 +254,14 @@ class _Composer:
         return _second_person(told.text.replace(_PERSON, short), self.language, self.formal)
 
     def join(self, *parts: str) -> str:
-        return ("" if self.zh else " ").join(part for part in parts if part)
+        if self.zh:
+            return "".join(parts)
+        found: list[str] = []
+        for part in filter(None, parts):
+            # After a comma the sentence goes on; what an event starts with may be a name and stays.
+            goes_on = found and found[-1].endswith(",") and not part.startswith("<cause>")
+            found.append("<low/>" + part if goes_on else part)
+        return " ".join(found)
 
     def line(self, template: str, **slots: str) -> Expansion:
         found = expand(template, {**self.slots, **slots}, self.rng, language=self.language)
@@ -398,7 +404,8 @@ class _Composer:
 
     def _weight(self, expansion: Expansion) -> tuple[int, int]:
         """The word that carries the feeling where no word names it: the last of what is told."""
-        start, end = expansion.spans["cause"][0]
+        text = expansion.text.rstrip(".!?。！？")
+        start, end = expansion.spans.get("cause", [(0, len(text))])[0]
         if self.zh:
             return max(start, end - 2), end
         return max(start, expansion.text.rfind(" ", start, end) + 1), end
@@ -417,13 +424,13 @@ class _Composer:
         label = moment.feeling.label
         react = self.pick("react", label)
         ask = self.question()
-        shapes = [("react", "ask"), ("react", "followup"), ("react", "comfort")]
+        shapes: list[tuple[str, ...]] = [("react", "ask"), ("react", "followup"), ("react", "comfort")]
         if moment.told and label != "neutral":
             shapes += [("echo", "react"), ("echo", "ask"), ("empathy",), ("empathy", "ask"), ("echo", "followup")]
         elif self.rng.random() < 0.25:
-            shapes = [("ask",), ("react",)]
+            shapes = [("ask",)]
         shape = self.rng.choice(shapes)
-        parts = {
+        parts: dict[str, str] = {
             "react": react,
             "ask": ask,
             "echo": self.pick("echo"),
@@ -444,20 +451,26 @@ class _Composer:
         return self.say(parts, "empathy", moment.told)
 
     def mood(self, label: str) -> str:
-        if label in ("neutral", "surprised") or self.rng.random() < 0.5:
+        if label == "neutral":
+            return "plain"
+        if label == "surprised" or self.rng.random() < 0.5:
             return "any"
         return "good" if label in GOOD else "bad"
 
     def question(self) -> str:
         asked = self.said.setdefault("ask", set())
         # A question about the person waits until the person was mentioned.
-        fit = [t for t in self.story.ask if self.known or not _ABOUT_PERSON.search(t)] or [self.pick("followup", "any")]
+        fit = [t for t in self.story.ask if self.known or not _ABOUT_PERSON.search(t)] or [
+            self.pick("followup", "plain")
+        ]
         fresh = [t for t in fit if t not in asked] or fit
         choice = self.rng.choice(fresh)
         asked.add(choice)
         return choice
 
-    def say(self, parts: list[str], skeleton: str, told: _Told | None, feeling: Feeling = Feeling(), **slots: str) -> Line:
+    def say(
+        self, parts: list[str], skeleton: str, told: _Told | None, feeling: Feeling = Feeling(), **slots: str
+    ) -> Line:
         """Add a line of the system; in it the story's person is always known."""
         short = _second_person(self.short, self.language, self.formal)
         expansion = self.line(self.join(*parts), P=short, you=self.you(told) if told else "", **slots)
@@ -525,7 +538,11 @@ class _Composer:
         """The last user turn asks, the system answers: adds both lines."""
         told = list(self.moments)
         felt = [m for m in told if m.feeling.label != "neutral"]
+        now = self.brief.feelings[-1]
         last = felt[-1] if felt and self.rng.random() < 0.5 else None
+        if last and now.label not in ("neutral", last.feeling.label):
+            # "Just now" would mean the feeling of the question itself.
+            last = None
         index = len(self.lines)
         lead = self.pick("lead", self.register) if self.rng.random() < 0.85 else ""
         word = ""
@@ -542,8 +559,15 @@ class _Composer:
             self.add(self.line(self.join(lead, question)), feeling, "ask")
         else:
             same = [m.told for m in felt if m.feeling.label == feeling.label and m.told]
-            self.feel(lead if same else self.bridge(told[-1].feeling, feeling), feeling, same[-1] if same else None, ask=question)
-            self.moments.pop()
+            self.feel(
+                lead if same else self.bridge(told[-1].feeling, feeling),
+                feeling,
+                same[-1] if same else None,
+                ask=question,
+            )
+            asking = self.moments.pop()
+            if not same:
+                felt.append(asking)
         if self.brief.task == "trajectory":
             self.trace(told)
             answer = ">".join(m.feeling.label for m in told)
@@ -560,7 +584,8 @@ class _Composer:
 
     def state(self, feeling: Feeling) -> str:
         node = self.p["state"][feeling.label]
-        return self.rng.choice(node if feeling.label == "neutral" else node[STRENGTH[feeling.intensity]])
+        found: str = self.rng.choice(node if feeling.label == "neutral" else node[STRENGTH[feeling.intensity]])
+        return found
 
     def trace(self, told: list[_Moment]) -> None:
         """The reference answer to a question for the trajectory."""
@@ -582,7 +607,7 @@ class _Composer:
             parts.append(clause)
             before = m.feeling.label
         if self.zh:
-            text = comma.join(parts) + stop
+            text = stop.join(parts) + stop
         else:
             half = max(1, len(parts) // 2)
             text = stop.join(filter(None, (comma.join(parts[:half]), " " + comma.join(parts[half:]) + stop)))
@@ -595,10 +620,10 @@ class _Composer:
             return
         stop = "。" if self.zh else "."
         parts = []
-        for m in felt[:3]:
+        for m in felt[-4:]:
             clause = self.pick("answer", "why").replace("{s}", self.state(m.feeling))
             parts.append(clause.replace("{c}", self.you(m.told) if m.told else "") + stop)
-        parts.append(self.pick("answer", "whyend") if self.rng.random() < 0.5 else "")
+        parts.append(self.pick("answer", "whyend") if len(felt) < 3 and self.rng.random() < 0.6 else "")
         self.say(parts, "why", None)
 
     def clip(self) -> Script:
@@ -607,11 +632,13 @@ class _Composer:
             return self.expression(feeling)
         words = feeling.semantic or feeling.label
         if words == "neutral":
-            self.neutral(self.opener(), None)
+            # A bare fact alone would soon repeat itself over many clips.
+            self.neutral(self.opener() or self.pick("opener", self.register), None)
             self.lines[0] = msgspec.structs.replace(self.lines[0], feeling=feeling)
             self.moments[0].feeling = feeling
         else:
-            self.feel(self.opener(), feeling, None, words=words if self.brief.scenario == "conflict_clip" else "")
+            lead = self.opener() or self.pick("opener", self.register)
+            self.feel(lead, feeling, None, words=words if self.brief.scenario == "conflict_clip" else "")
         heard = Feeling(label=feeling.heard, intensity=0 if feeling.heard == "neutral" else feeling.intensity or 2)
         if self.brief.task == "empathy":
             self.empathise(self.moments[0])
@@ -622,7 +649,9 @@ class _Composer:
             answer = f"words:{words} voice:{feeling.heard}"
             template, w = self.pick("conflict"), self.rng.choice(self.p["word"][words])
         reference = self.line(template, s=self.state(heard), w=w).text
-        return self.script((ScriptProbe(task="recognition", line=0, target_line=0, reference=reference, answer=answer),))
+        return self.script(
+            (ScriptProbe(task="recognition", line=0, target_line=0, reference=reference, answer=answer),)
+        )
 
     def expression(self, feeling: Feeling) -> Script:
         """The user, in a neutral voice, asks for a line in ``feeling``; the system says it so."""

@@ -21,6 +21,8 @@ from duologue.corpus.emotion import DUOLOGUE
 FEELINGS = tuple(label for label in DUOLOGUE.labels if label != "neutral")
 # Events marked so in a story file; unmarked ones are plain events.
 _KINDS: dict[str, CauseKind] = {"i": "interpersonal", "s": "self"}
+# An article before a choice follows the word that is drawn.
+_ARTICLE = re.compile(r"\b(?<![\w{])an? (?=\{)")
 _EMPHASIS = re.compile(r"\*([^*]+)\*")
 
 
@@ -57,7 +59,7 @@ def lines(block: str) -> tuple[str, ...]:
     """The templates of a block, one a line; empty lines and lines that start with # are left out."""
     found = (line.strip() for line in block.splitlines())
     return tuple(
-        _EMPHASIS.sub(r"<emph>\1</emph>", line).replace("@", "<cause>{E}</cause>")
+        _EMPHASIS.sub(r"<emph>\1</emph>", _ARTICLE.sub("{a} ", line)).replace("@", "<cause>{E}</cause>")
         for line in found
         if line and not line.startswith("#")
     )
