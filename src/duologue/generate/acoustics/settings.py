@@ -48,13 +48,13 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     level_db: Range = (-32.0, -18.0)
     system_level_db: Range = (-28.0, -20.0)
     floor_db: Range = (-72.0, -60.0)
-    emotion_limit_db: float = 15.0
+    emotion_limit_db: float = 24.0
     utterance_sd_db: float = 1.5
     backchannel_gain: Range = (0.38, 0.50)
     aside_gain_db: Range = (-9.0, -1.0)
     user_distance: Range = (0.3, 2.0)
-    third_party_distance: Range = (0.5, 4.0)
-    addressee_distance: Range = (0.5, 3.0)
+    third_party_distance: Range = (0.4, 2.5)
+    addressee_distance: Range = (0.4, 2.5)
     effort_sd_db: float = 3.0
     loss_burst: float = 0.1
     echo_delay: Range = (0.02, 0.15)
