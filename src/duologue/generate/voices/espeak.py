@@ -47,8 +47,12 @@ _DERIVED = {"": (0.0, 1.0), "-low": (-1.5, 0.97), "-high": (1.5, 1.03)}
 # Accents without a trilled r, whose cycle counter survives from one utterance to the next.
 _ACCENTS = {"en": ("en-us", "en", "en-gb-x-rp", "en-029", "en-us-nyc"), "zh": ("cmn-latn-pinyin",)}
 
-# A neutral reading uses these, which leaves room for +13 semitones of pitch and three times the range.
-_PITCH, _RANGE, _RATE = 30, 33, 165
+# A neutral reading uses these, which leaves room for an octave of pitch and four times the range.
+_PITCH, _RANGE, _RATE = 26, 26, 165
+# espeak's neutral contour as measured: st/s of fall, and st of standard deviation about that line.
+_SLOPE, _SPREAD = -3.9, 1.23
+# Hz. Below about 27 Hz espeak has more harmonics than its tables hold, and crashes.
+_LOWEST = 45.0
 
 
 class EspeakVoice:
@@ -113,6 +117,7 @@ class EspeakVoice:
             size += len(chunk)
         samples = np.concatenate(chunks).astype(np.float32) if len(chunks) > 1 else chunks[0].astype(np.float32)
         samples *= np.float32(1 / 32768)
+        samples, starts = _glide(samples, starts, prosody, plan, seed)
         return _finish(samples, starts, chars, prosody, seed)
 
 
@@ -182,25 +187,38 @@ class _Pitch:
         self.prosody = prosody
         self.spans = spans
         ratio = 2 ** (prosody.f0_shift / 12)
-        self.range = min(max(round(_RANGE * ratio * max(prosody.f0_range, 0.0)), 0), 99)
-        self.offset = self.depth * (0.48 + 0.27 * self.range / 50)
-        self.mean = (self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)) * ratio
         self.seconds = length * (0.066 if language == "en" else 0.26) * prosody.tempo
+        # A slope over a long utterance would leave the voice: it counts as over at most two seconds.
+        span = min(self.seconds, 2.0)
+        self.slope, depth = prosody.f0_slope * span / max(self.seconds, 0.1), 1.0
+        if prosody.f0_slope or prosody.f0_range != 1.0:
+            # The asked range is of the whole contour, so the slope's share of it is taken off the rest.
+            trend = (_SLOPE * span) ** 2 / 12
+            whole = (_SPREAD**2 + trend) * max(prosody.f0_range, 0.0) ** 2
+            rest = whole - ((_SLOPE + prosody.f0_slope) * span) ** 2 / 12
+            depth = max(math.sqrt(max(rest, 0.0)) / _SPREAD, 0.3)
+        self.mean = (self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)) * ratio
+        widest = max((self.mean - _LOWEST) / (2.5 * 0.0055 * self.depth), 0.0)
+        self.range = round(min(_RANGE * ratio * depth, widest, 99))
+        self.offset = self.depth * (0.48 + 0.27 * self.range / 50)
+        self.least = _LOWEST + 2.5 * 0.0055 * self.depth * self.range - self.offset
+        # A wider range steepens espeak's own fall, which the words' commands undo.
+        self.slope += _SLOPE * (1 - self.range / (_RANGE * ratio)) * span / max(self.seconds, 0.1)
         self.total = max(spans[-1][1], 1) if spans else 1
 
     def command(self, span: Span) -> int:
         start, end, char_start, char_end = span
         place = ((start + end) / 2 / self.total - 0.5) * self.seconds
-        st = self.prosody.f0_slope * place
+        st = self.slope * place if abs(self.slope) > 0.2 else 0.0
         focus = self.prosody.emphasis
         if focus and char_start < focus[1] and char_end > focus[0]:
             st += self.prosody.emphasis_st
-        wanted = max(self.mean * 2 ** (st / 12) - self.offset, 1.0)
-        return min(max(round(50 + 50 * math.log2(wanted / self.base)), 0), 99)
+        wanted = max(self.mean * 2 ** (st / 12) - self.offset, self.least, 1.0)
+        return min(max(math.ceil(50 + 50 * math.log2(wanted / self.base)), 0), 99)
 
 
-_CLOSING = "\"'”’）)』」】"
-_RISE = 15.0
+# st/s of final slope from which espeak's question tune is used, and by how much that tune turns the end upwards.
+_RISE, _TUNE = 22.0, 38.0
 
 
 def _commands(
@@ -284,9 +302,11 @@ def _finish(samples: Samples, starts: list[int], chars: list[tuple[int, int]], p
     ]
     if prosody.energy_range:
         samples = _spread(grid, prosody.energy_range)[: len(samples)]
-    samples = _rough(samples, prosody.breath, seed)
-    if prosody.gain:
-        samples *= np.float32(10 ** (prosody.gain / 20))
+    samples = _rough(samples, prosody, seed)
+    # Brighter voices lose level in espeak's tone curve, higher ones gain some.
+    level = prosody.gain + 0.65 * prosody.tilt - 0.29 * prosody.f0_shift
+    if level:
+        samples = samples * np.float32(10 ** (level / 20))
     speech = Speech(
         samples=samples, sample_rate=SAMPLE_RATE, words=tuple(words), source="exact", onset=onset, offset=offset
     )
@@ -297,7 +317,8 @@ def _edge(frame: Samples, peak: float) -> int:
     return int(np.argmax(np.abs(frame) > 0.004 * peak))
 
 
-_BREATH_DB = -26.0
+# Noise to signal that espeak itself shows in our measure, and that of a neutral reading with noise added.
+_OWN_NOISE, _NEUTRAL_NOISE = 0.042, 0.059
 
 
 @lru_cache
@@ -305,22 +326,81 @@ def _noise() -> Samples:
     return np.random.Generator(np.random.PCG64(7)).standard_normal(1 << 17, dtype=np.float32)
 
 
-def _rough(samples: Samples, breath: float, seed: int) -> Samples:
-    """Noise in proportion to the signal (the modulated noise of ITU-T P.810), which lowers the harmonicity."""
-    q = 10 ** (min(_BREATH_DB + 2.0 * breath, -4.0) / 20)
+def _rough(samples: Samples, prosody: Prosody, seed: int) -> Samples:
+    """Noise in proportion to the signal (the modulated noise of ITU-T P.810), which lowers the harmonicity.
+
+    What tempo, tilt and range do to the harmonicity by themselves is taken into account.
+    """
+    side = 5.0 * math.log(prosody.tempo) - 0.4 * prosody.tilt - 1.4 * math.log(max(prosody.f0_range, 0.1))
+    power = _NEUTRAL_NOISE * 10 ** ((prosody.breath + side) / 10) - _OWN_NOISE
+    if power <= 1e-4:
+        return samples
     noise = _noise()
     place = derive(seed, "breath") % len(noise)
     factor = np.take(noise, np.arange(place, place + len(samples)), mode="wrap")
-    factor *= np.float32(q)
+    factor *= np.float32(math.sqrt(min(power, 0.25)))
     factor += 1.0
     factor *= samples
     return factor
 
 
+# Mean movement of F0 in st from one 10 ms frame to the next: espeak's own, and what is added to a neutral reading.
+_MOVES, _ADDED = 0.10, 0.14
+
+
+@lru_cache
+def _wander() -> Samples:
+    """Delay in samples, for a pitch that moves 1 st from frame to frame on average (8 to 20 Hz), twelve seconds."""
+    frames = 1200
+    spectrum = np.fft.rfft(np.random.Generator(np.random.PCG64(11)).standard_normal(frames))
+    hz = np.fft.rfftfreq(frames, 0.01)
+    spectrum[(hz < 8) | (hz > 20)] = 0
+    st = np.fft.irfft(spectrum, frames)
+    st /= np.abs(np.diff(st)).mean()
+    fine = np.interp(np.arange(frames * 220) / 220, np.arange(frames), st)
+    delay = np.cumsum(fine * math.log(2) / 12)
+    wander: Samples = (delay - delay.mean()).astype(np.float32)
+    return wander
+
+
+def _glide(samples: Samples, starts: list[int], prosody: Prosody, plan: _Pitch, seed: int) -> tuple[Samples, list[int]]:
+    """Move the pitch within words by reading the samples faster and slower: small movements, and the final slope.
+
+    Formants move along, by a few per cent. ``starts`` are moved with the samples.
+    """
+    n = len(samples)
+    depth = plan.range / (_RANGE * 2 ** (prosody.f0_shift / 12))
+    wanted = prosody.movement * math.hypot(_MOVES, _ADDED)
+    amount = math.sqrt(max(wanted * wanted - (_MOVES * depth) ** 2, 0.0))
+    table = _wander()
+    place = derive(seed, "wander") % len(table)
+    delay = np.take(table, np.arange(place, place + n), mode="wrap")
+    delay *= np.float32(min(amount, 0.6))
+    final = prosody.f0_final - (_TUNE if prosody.f0_final > _RISE else -_TUNE if prosody.f0_final < -_RISE else 0.0)
+    sounding = np.flatnonzero(np.abs(samples[::32]) > 0.01)
+    if abs(final) > 2 and len(sounding):
+        end = int(sounding[-1]) * 32
+        start = max(end - round(0.3 * SAMPLE_RATE), 0)
+        t = np.arange(n - start, dtype=np.float32) / SAMPLE_RATE
+        # The pitch ratio 1 + final * ln 2 / 12 * t, integrated.
+        delay[start:] += np.float32(min(max(final, -12.0), 12.0) * math.log(2) / 24 * SAMPLE_RATE) * t * t
+    whole = np.floor(delay)
+    delay -= whole
+    index = np.arange(n) + whole.astype(np.int64)
+    padded = np.concatenate([samples, np.zeros(1, np.float32)])
+    left = np.take(padded, np.clip(index, 0, n))
+    right = np.take(padded, np.clip(index + 1, 0, n))
+    right -= left
+    right *= delay
+    left += right
+    moved = [min(max(s - int(whole[min(s, n - 1)]), 0), n - 1) for s in starts]
+    return left, [int(s) for s in np.maximum.accumulate(np.asarray(moved, np.int64))]
+
+
 def _spread(grid: Samples, db: float) -> Samples:
-    """Raise (or lower) the standard deviation of frame energy, about 9 dB in plain espeak, by ``db``."""
-    level = np.sqrt(np.einsum("ij,ij->i", grid, grid) / _FRAME) + np.float32(1e-5)
-    gain = np.clip((level / level.max() * 2.0) ** np.float32(db / 9.0), 0.25, 4.0)
+    """Raise (or lower) the standard deviation of frame energy by ``db``."""
+    level: Samples = np.sqrt(np.einsum("ij,ij->i", grid, grid) / _FRAME) + np.float32(1e-5)
+    gain = np.clip((level / level.max() * 2.0) ** np.float32(db / 4.0), 0.1, 4.0)
     after = np.append(gain[1:], gain[-1])
     ramp = np.arange(_FRAME, dtype=np.float32) / _FRAME
     spread: Samples = (grid * (gain[:, None] + (after - gain)[:, None] * ramp)).ravel()
@@ -480,6 +560,9 @@ class _Engine:
     ) -> tuple[npt.NDArray[np.int16], list[tuple[int, int]]]:
         """int16 samples, and (character of ``raw`` from 1, sample) for each word that starts."""
         tilt = min(max(round(prosody.tilt * 2), -12), 16)
+        # espeak lowers the base as it widens the range; below zero hertz, at its lowest pitch, it crashes.
+        base, depth = self.pitch(speaker)
+        range_ = min(range_, int(50 * (1 + 0.7 * base / max(depth, 1.0))))
         data = raw.encode()
         with self.lock:
             name = f"{accent}+{self.variant(speaker, tilt)}".encode()
@@ -531,7 +614,8 @@ def _variant(source: Path, variant: str) -> tuple[tuple[str, ...], tuple[float, 
     for line in lines:
         if line.startswith("pitch"):
             low, high = sorted(map(float, line.split()[1:3]))
-            pitch = (low, max(high, low * 1.2))
+            # A range within bounds leaves room to raise the pitch.
+            pitch = (low, low * min(max(high / low, 1.2), 1.45))
     dropped = ("pitch", "flutter", "roughness", "echo", "breath", "tone", "//", "#")
     return tuple(line for line in lines if line and not line.startswith(dropped)), pitch
 
