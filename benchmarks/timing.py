@@ -39,13 +39,17 @@ def realised(language: str, dialogues: int) -> tuple[list[float], list[float]]:
 
 
 def meeting_offsets(folder: Path) -> list[float]:
-    """Offsets from the end of a speaker's segment to the next onset of another, for each RTTM file."""
+    """Offsets from the end of a speaker's segment to the next onset of another, in each recording of each RTTM file."""
     offsets: list[float] = []
+    recordings: dict[tuple[Path, str], list[tuple[float, float, str]]] = {}
     for path in sorted(folder.rglob("*.rttm")):
-        rows = [r.split() for r in path.read_text(encoding="utf-8").splitlines() if r.startswith("SPEAKER")]
-        spans = sorted((float(r[3]), float(r[3]) + float(r[4]), r[7]) for r in rows)
+        for r in (line.split() for line in path.read_text(encoding="utf-8").splitlines()):
+            if r[:1] == ["SPEAKER"]:
+                span = (float(r[3]), float(r[3]) + float(r[4]), r[7])
+                recordings.setdefault((path, r[1]), []).append(span)
+    for spans in recordings.values():
         floor: tuple[float, float, str] | None = None
-        for span in spans:
+        for span in sorted(spans):
             if floor is not None and span[1] <= floor[1]:
                 continue  # inside another's turn: no transfer
             if floor is not None and span[2] != floor[2]:
