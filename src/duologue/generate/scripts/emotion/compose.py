@@ -429,6 +429,9 @@ class _Composer:
             shapes += [("echo", "react"), ("echo", "ask"), ("empathy",), ("empathy", "ask"), ("echo", "followup")]
         elif self.rng.random() < 0.25:
             shapes = [("ask",)]
+        if moment.feeling.intensity > 1 and label not in (*GOOD, "surprised"):
+            # Whoever is in distress is not asked for practical details.
+            shapes = [s for s in shapes if "ask" not in s]
         shape = self.rng.choice(shapes)
         parts: dict[str, str] = {
             "react": react,
