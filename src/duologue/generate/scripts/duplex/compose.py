@@ -37,6 +37,8 @@ _WORDS = re.compile(r"[A-Za-z0-9']+")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 # Shortest, ideal range and longest answer, in English words or Chinese characters (Latin words count as two).
 _LENGTH = {"en": (15, 16, 30, 40), "zh": (30, 35, 66, 84)}
+# Questions shorter than this seldom stand alone.
+_SHORT = {"en": 8, "zh": 15}
 _Move = tuple[Exchange, str, int]
 
 
@@ -160,7 +162,7 @@ class _Composer:
         low, ideal_low, ideal_high, high = _LENGTH[self.language]
         rows = self.rng.choice(exchange.answers)[skip:] or self.rng.choice(exchange.answers)
         said = [self.expand(self.join(lead, rows[0])), *(self.expand(s) for s in rows[1:])]
-        target = low if brisk else self.rng.randint(ideal_low, ideal_high)
+        target = low if brisk or self.rng.random() < 0.3 else self.rng.randint(ideal_low, ideal_high)
         keep, size = {0}, _size(said[0].text, self.language)
         for i in self.rng.sample(range(1, len(said)), len(said) - 1):
             more = _size(said[i].text, self.language)
@@ -168,6 +170,8 @@ class _Composer:
                 keep.add(i)
                 size += more
         parts = [said[i].text for i in sorted(keep)]
+        if len(rows) > 1 and self.rng.random() < 0.3:
+            parts.append(self.expand(self.pick("close")).text)
         shape = "".join("." + said[i].skeleton for i in sorted(keep))
         return Expansion(text=self.space.join(parts), raw="", spans={}, points={}, skeleton=f"{sorted(keep)}{shape}")
 
@@ -180,8 +184,15 @@ class _Composer:
     # -- ordinary turns ------------------------------------------------------------------------------------
 
     def question(self, exchange: Exchange, opener: str, *, first: bool = False) -> str:
-        context = self.rng.choice(self.topic.contexts) if first and self.rng.random() < 0.5 else ""
-        return self.join(opener, context, self.rng.choice(exchange.questions), self.pick("tail", 0.15))
+        asked = self.rng.choice(exchange.questions)
+        # A short question alone would be the same sentence in many dialogues.
+        short = _size(asked, self.language) < _SHORT[self.language]
+        before = ""
+        if self.rng.random() < (0.92 if short else 0.5 if first else 0.3):
+            before = self.rng.choice(self.topic.contexts) if first else self.pick("why")
+        if before and opener and opener[-1] not in ".。":
+            opener = self.pick("open_stop", 0.6)
+        return self.join(opener, before, asked, self.pick("tail", 0.15))
 
     def ask(self, template: str, part: str, pause: bool = False, feeling: Feeling | None = None) -> int:
         """The user's ordinary line; with ``pause`` one or two of its marked places become pauses."""
@@ -202,17 +213,17 @@ class _Composer:
         """The next ordinary user line, its answer still unsaid: (exchange, lead of the answer, line)."""
         if index == 0:
             q = self.question(self.topic.main, self.pick("open_first", 0.55), first=True)
-            return self.topic.main, self.pick("lead", 0.4), self.ask(q, "main", pause)
+            return self.topic.main, self.pick("lead", 0.5), self.ask(q, "main", pause)
         if self.later:
             exchange = self.later.pop()
             opener = self.pick("open_back") if self.away else self.pick("open_next", 0.65)
             self.away = False
-            return exchange, self.pick("lead", 0.25), self.ask(self.question(exchange, opener), "later", pause)
+            return exchange, self.pick("lead", 0.45), self.ask(self.question(exchange, opener), "later", pause)
         if self.switches:
             exchange = self.switches.pop()
             self.away = True
             line = self.ask(self.question(exchange, self.pick("open_aside", 0.8)), "aside", pause)
-            return exchange, self.pick("lead", 0.4), line
+            return exchange, self.pick("lead", 0.5), line
         return self.closing(pause)
 
     def closing(self, pause: bool = False) -> _Move:
@@ -250,7 +261,7 @@ class _Composer:
     def follow_up(self, move: _Move, over: int) -> _Move:
         exchange = self.another()
         template = self.join(self.pick("follow", 0.8), self.rng.choice(exchange.questions))
-        lead = self.pick("lead", 0.4)
+        lead = self.pick("lead", 0.5)
         feeling = self.feel({"surprised": 0.12, "happy": 0.06, "fearful": 0.03})
         return exchange, "", self.interrupt(template, "follow", over, lambda: self.answer(exchange, lead), feeling)
 
@@ -262,7 +273,7 @@ class _Composer:
             ways += ["fix", "fix"]
         if exchange.questions and exchange not in self.topic.corrections:
             ways.append("again")
-        if on_topic and not self.styled or not ways:
+        if (on_topic and not self.styled) or not ways:
             ways.append("style")
         way = self.rng.choice(ways)
         feeling = self.feel({"angry": 0.3, "sad": 0.04, "disgusted": 0.03, "surprised": 0.05})
@@ -457,7 +468,7 @@ class _Composer:
                 bridge = self.pick(f"quoted_{self.brief.scenario}")
                 line = self.join(bridge, self.rng.choice(exchange.questions))
                 self.ask(line, "quoted")
-                self.say(self.answer(exchange, self.pick("lead", 0.4)), "answer")
+                self.say(self.answer(exchange, self.pick("lead", 0.5)), "answer")
             else:
                 self.plain(index + 1, index)
 
@@ -492,7 +503,7 @@ class _Composer:
         if turns == 1 or self.rng.random() < 0.4:
             self.say(self.expand(self.pick("offer")), "offer")
             self.ask(self.pick("backchannel"), "yes")
-            self.say(self.answer(self.topic.main, self.pick("lead", 0.4)), "answer")
+            self.say(self.answer(self.topic.main, self.pick("lead", 0.5)), "answer")
             self.plain(turns, 1)
             return
         at = self.rng.randrange(turns - 1)
@@ -519,7 +530,7 @@ class _Composer:
         context = self.rng.choice(self.topic.contexts) if self.rng.random() < 0.4 else ""
         template = self.rng.choice(whole).split("<pause/><cut/>")[0].strip()
         self.ask(self.join(opener, context, template) + ("?" if self.language == "en" else "？"), "prefix")
-        self.say(self.answer(self.topic.main, self.pick("lead", 0.4)), "answer")
+        self.say(self.answer(self.topic.main, self.pick("lead", 0.5)), "answer")
         self.plain(turns, 1)
 
     def asked_for_other(self, turns: int) -> None:
@@ -528,7 +539,7 @@ class _Composer:
         over = self.say(self.answer(exchange, lead), "answer")
         other = self.another()
         template = self.join(self.pick("passes_on"), self.rng.choice(other.questions))
-        reply = self.pick("lead", 0.4)
+        reply = self.pick("lead", 0.5)
         self.interrupt(
             template, "passes_on", over, lambda: self.answer(other, reply), self.feel({"happy": 0.08}), "follow_up"
         )

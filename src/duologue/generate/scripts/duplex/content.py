@@ -21,7 +21,7 @@ letter (the grammar lifts it), so that openers can be put before it.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 
 import msgspec
@@ -124,6 +124,8 @@ def _topics(language: str, file: str, text: str) -> list[Topic]:
         if not mark:
             continue
         if mark == "@":
+            close()
+            name = ""
             domain, settings, relationships = (part.strip() for part in rest.split("|"))
             head = (domain, tuple(settings.split()), tuple(relationships.split()))
         elif mark == "=":
@@ -140,7 +142,7 @@ def _topics(language: str, file: str, text: str) -> list[Topic]:
     return topics
 
 
-@lru_cache(maxsize=None)
+@cache
 def topics(language: str) -> dict[str, Topic]:
     """Family name to topic, in the order of file names and of the files; UserError for an unknown language."""
     if language not in LANGUAGES:
@@ -155,7 +157,7 @@ def topics(language: str) -> dict[str, Topic]:
     }
 
 
-@lru_cache(maxsize=None)
+@cache
 def phrases(language: str) -> dict[str, tuple[str, ...]]:
     """Section name to its templates."""
     sections: dict[str, list[str]] = {}
