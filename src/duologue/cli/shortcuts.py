@@ -20,7 +20,7 @@ _STYLE = {"shortcut": "bold red", "ok": "green", "listed": "yellow", "reported":
 @click.command()
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.option("--sample", default=800, show_default=True, help="Dialogues to look at, at most.")
-@click.option("--permutations", default=999, show_default=True, help="Permutations a test.")
+@click.option("--permutations", type=click.IntRange(999), default=999, show_default=True, help="Permutations a test.")
 @click.option("--seed", default=0, show_default=True, help="Chooses the sample, the folds and the permutations.")
 @click.option("--language", help="Only dialogues of this language.")
 @click.option("--track", help="Only this track: emotion or duplex.")

@@ -49,8 +49,6 @@ def guess(
     Folds keep ``groups`` whole. Permutations move labels within ``strata`` only (what a guess may know, such as the
     language), and whole groups where groups have one label each, since their members are no independent witnesses.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     y = np.array(labels)
     g = np.array(groups)
     counts = {label: (np.count_nonzero(y == label), len(set(g[y == label]))) for label in set(labels)}
@@ -61,7 +59,6 @@ def guess(
     y, g, s, x = y[rows], g[rows], np.array(strata)[rows], features[rows]
     x = _standard(x, expand)
     codes = np.searchsorted(kept, y)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     n, k = len(codes), len(kept)
     draws = _permuted(codes, g, s, permutations, seed)
     # [n, permutations + 1]: the first column is the truth.
@@ -71,7 +68,9 @@ def guess(
     hits = np.zeros((k, columns.shape[1]))
     seen = np.zeros((k, columns.shape[1]))
     kernel = x @ x.T + 1.0
-    for train, test in folds.split(x, codes, g):
+    fold = _dealt(g, seed)
+    for out in range(FOLDS):
+        train, test = np.flatnonzero(fold != out), np.flatnonzero(fold == out)
         # Features are standard, so the kernel's mean diagonal is the number of columns: that sets the shrinkage.
         shrink = 0.3 * float(np.trace(kernel[np.ix_(train, train)])) / len(train)
         inverse = np.linalg.inv(kernel[np.ix_(train, train)] + shrink * np.eye(len(train)))
@@ -95,6 +94,21 @@ def guess(
         p=round(p, 5),
         effect=round(effect, 4),
     )
+
+
+def _dealt(groups: npt.NDArray[np.str_], seed: int) -> npt.NDArray[np.int64]:
+    """A fold for each row: groups in random order, each to the fold that is smallest so far.
+
+    Labels have no say in it. Folds balanced by the true labels would be special to them, and a permutation test
+    would then find even constant features better than chance.
+    """
+    names, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    filled = np.zeros(FOLDS, np.int64)
+    home = np.zeros(len(names), np.int64)
+    for group in np.random.default_rng(seed).permutation(len(names)):
+        home[group] = filled.argmin()
+        filled[home[group]] += sizes[group]
+    return home[member]
 
 
 def _standard(x: Vector, expand: bool) -> Vector:

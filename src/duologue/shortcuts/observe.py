@@ -292,7 +292,11 @@ def pitches(x: Vector, rate: int) -> Vector:
     # The frame holds fewer products at longer lags; each lag is set against what it could reach.
     correlation /= np.maximum(correlation[:, :1], 1e-12) * (1 - np.arange(size) / size)
     low, high = round(rate / 400), min(round(rate / 60), size - 1)
-    lags = low + np.argmax(correlation[:, low:high], axis=1)
+    span = correlation[:, low - 1 : high + 1]
+    middle = span[:, 1:-1]
+    # A multiple of the period fits as well: the first peak that comes near the highest is taken.
+    peak = (middle >= span[:, :-2]) & (middle >= span[:, 2:]) & (middle >= 0.9 * middle.max(axis=1, keepdims=True))
+    lags = low + np.where(peak.any(axis=1), peak.argmax(axis=1), middle.argmax(axis=1))
     peaks = correlation[np.arange(len(lags)), lags]
     loud = (frames**2).mean(axis=1) > 0.1 * (frames**2).mean()
     return np.asarray(12 * np.log2(rate / lags[(peaks > 0.5) & loud] / 100))
