@@ -45,6 +45,8 @@ LIMITS = {
 MEASURES = tuple(LIMITS)
 RATIOS = frozenset({"f0_range", "movement", "tempo"})
 _WEAK = 0.6
+# Share of ``within`` that is prosody: the rest is the measure's own error, which rendered speech shows anew.
+_REPEATS = 0.75
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -93,7 +95,7 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
         mean, sd = _moments(name, cell)
         loading = table.effort[name]
         z = loading * common + math.sqrt(1 - loading * loading) * rng.gauss(0.0, 1.0)
-        value = share * mean + math.hypot(sd, table.within[name]) * min(max(z, -2.5), 2.5)
+        value = share * mean + math.hypot(sd, _REPEATS * table.within[name]) * min(max(z, -2.5), 2.5)
         low, high = LIMITS[name]
         drawn[name] = min(max(math.exp(value) if name in RATIOS else value, low), high)
     hnr = drawn.pop("hnr")

@@ -214,7 +214,7 @@ def _path(strength: Floats, octave: Floats) -> npt.NDArray[np.int64]:
 
 @lru_cache
 def _bands() -> tuple[Floats, tuple[npt.NDArray[np.bool_], ...], Floats]:
-    hz: Floats = np.fft.rfftfreq(_FFT, 1 / RATE)
+    hz: Floats = np.asarray(np.fft.rfftfreq(_FFT, 1 / RATE), np.float64)
     centres: Floats = 125.0 * 2 ** np.arange(0, 5.01, 1 / 3)
     bands = tuple((hz >= c * 2 ** (-1 / 6)) & (hz < c * 2 ** (1 / 6)) for c in centres)
     octave: Floats = np.log2(centres)

@@ -119,7 +119,7 @@ def test_prosody_comes_out_as_asked() -> None:
     assert heard(Prosody(f0_shift=5.0)).f0_mean - plain.f0_mean == pytest.approx(5.0, abs=1.0)
     assert heard(Prosody(f0_shift=-2.0)).f0_mean - plain.f0_mean == pytest.approx(-2.0, abs=1.0)
     assert heard(Prosody(tempo=1.3)).duration / plain.duration == pytest.approx(1.3, rel=0.08)
-    assert heard(Prosody(gain=-9.0)).energy_mean - plain.energy_mean == pytest.approx(-9.0, abs=1.0)
+    assert heard(Prosody(gain=-9.0)).energy_mean - plain.energy_mean == pytest.approx(-9.0, abs=1.5)
     assert heard(Prosody(tilt=3.0)).tilt - plain.tilt == pytest.approx(3.0, abs=1.5)
     assert heard(Prosody(f0_range=1.6)).f0_sd > 1.2 * plain.f0_sd
     assert heard(Prosody(movement=2.0)).f0_movement > 1.4 * plain.f0_movement

@@ -303,8 +303,8 @@ def _finish(samples: Samples, starts: list[int], chars: list[tuple[int, int]], p
     if prosody.energy_range:
         samples = _spread(grid, prosody.energy_range)[: len(samples)]
     samples = _rough(samples, prosody, seed)
-    # Brighter voices lose level in espeak's tone curve, higher ones gain some.
-    level = prosody.gain + 0.65 * prosody.tilt - 0.29 * prosody.f0_shift
+    # Fitted to what is measured: brighter voices lose level in espeak's tone curve, higher ones gain some.
+    level = 1.12 * prosody.gain + 0.65 * prosody.tilt - 0.29 * prosody.f0_shift
     if level:
         samples = samples * np.float32(10 ** (level / 20))
     speech = Speech(
@@ -329,9 +329,10 @@ def _noise() -> Samples:
 def _rough(samples: Samples, prosody: Prosody, seed: int) -> Samples:
     """Noise in proportion to the signal (the modulated noise of ITU-T P.810), which lowers the harmonicity.
 
-    What tempo, tilt and range do to the harmonicity by themselves is taken into account.
+    What tempo, tilt, range and movement do to the harmonicity by themselves is taken into account.
     """
     side = 5.0 * math.log(prosody.tempo) - 0.4 * prosody.tilt - 1.4 * math.log(max(prosody.f0_range, 0.1))
+    side -= 2.0 * math.log(max(prosody.movement, 0.1))
     power = _NEUTRAL_NOISE * 10 ** ((prosody.breath + side) / 10) - _OWN_NOISE
     if power <= 1e-4:
         return samples
@@ -559,7 +560,8 @@ class _Engine:
         self, raw: str, accent: str, speaker: str, range_: int, prosody: Prosody
     ) -> tuple[npt.NDArray[np.int16], list[tuple[int, int]]]:
         """int16 samples, and (character of ``raw`` from 1, sample) for each word that starts."""
-        tilt = min(max(round(prosody.tilt * 2), -12), 16)
+        # A raised voice is brighter by itself.
+        tilt = min(max(round(1.9 * prosody.tilt - 0.1 * prosody.f0_shift), -12), 16)
         # espeak lowers the base as it widens the range; below zero hertz, at its lowest pitch, it crashes.
         base, depth = self.pitch(speaker)
         range_ = min(range_, int(50 * (1 + 0.7 * base / max(depth, 1.0))))
