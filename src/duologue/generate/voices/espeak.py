@@ -8,7 +8,6 @@ range, a pitch command before each word, the clause intonation, the tone curve o
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import hashlib
 import math
@@ -18,6 +17,7 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib.metadata import version
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -502,7 +502,8 @@ class _Engine:
         """espeak's data with our speakers beside it: the dictionaries are links, the variants our own."""
         try:
             folder = Path(tempfile.mkdtemp(prefix="duologue-espeak-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            # Unlike atexit this also runs in worker processes, and never in a child that only inherited the folder.
+            Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=0)
             for entry in self.source.iterdir():
                 if entry.name != "voices":
                     (folder / entry.name).symlink_to(entry)
