@@ -16,6 +16,7 @@ import pytest
 from duologue.corpus.check import check
 from duologue.corpus.manifest import read_manifest
 from duologue.errors import UserError
+from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.build import build
 from duologue.generate.recipe import Quota, Recipe
 from duologue.generate.site import Site
@@ -27,10 +28,12 @@ RECIPE = Recipe(
     seed=11,
     voices={"en": "espeak", "zh": "espeak"},
     stems=0.3,
+    # Few noises and rooms: each worker makes those that it meets.
+    acoustics=AcousticsSettings(noise_kinds=("pink", "hum", "rain"), noise_variants=1, rooms=3),
     counts=(
-        Quota(track="emotion", task="trajectory", scenarios=("dialogue",), turns=(3, 4), train=2, dev=1, test=1),
-        Quota(track="emotion", task="recognition", scenarios=("clip", "conflict_clip"), train=3, test=1),
-        Quota(track="duplex", scenarios=("follow_up", "third_party", "pause", "none"), turns=(1, 2), train=3, dev=1),
+        Quota(track="emotion", task="trajectory", scenarios=("dialogue",), turns=(3,), train=2, dev=1, test=1),
+        Quota(track="emotion", task="recognition", scenarios=("clip", "conflict_clip"), train=2, test=1),
+        Quota(track="duplex", scenarios=("follow_up", "third_party", "none"), turns=(1, 2), train=3, dev=1),
     ),
 )
 
@@ -207,7 +210,7 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(reference, tmp_path):
     recipe = yaml_of(RECIPE, tmp_path)
     root = tmp_path / "c"
     # A limit on the size of files: some audio fits, the rest meets the same error path as a full disk.
-    limit = 400_000
+    limit = 900_000
     process = command(
         "build", recipe, root, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )
@@ -287,23 +290,22 @@ def test_one_build_at_a_time(tmp_path):
 
 
 VOICE = '''
-import os, signal
-from pathlib import Path
+import multiprocessing, os, signal
 from duologue.errors import MissingPartError
 from duologue.generate.voices.espeak import EspeakVoice
 
 class Dying(EspeakVoice):
-    """Kills its process whenever it speaks after the first few times."""
-    count = 0
+    """Kills every worker in which it speaks."""
     def synthesise(self, *args, **kwargs):
-        Dying.count += 1
-        if Dying.count > 8:
+        if multiprocessing.parent_process():
             os.kill(os.getpid(), signal.SIGKILL)
         return super().synthesise(*args, **kwargs)
 
 class Broken(EspeakVoice):
     def synthesise(self, *args, **kwargs):
-        raise ZeroDivisionError("planted")
+        if multiprocessing.parent_process():
+            raise ZeroDivisionError("planted")
+        return super().synthesise(*args, **kwargs)
 
 class Absent(EspeakVoice):
     def weights_sha256(self):
@@ -333,7 +335,7 @@ def test_a_worker_that_dies_again_names_the_item(voices, tmp_path):
 
 
 def test_a_bug_names_the_item_and_keeps_its_traceback(voices, tmp_path):
-    with pytest.raises(RuntimeError, match=r"(?s)dialogue [a-z2-7]{12}: Traceback.*ZeroDivisionError: planted"):
+    with pytest.raises(RuntimeError, match=r"(?s)dialogue [a-z2-7]{12} \(.*\): Traceback.*ZeroDivisionError: planted"):
         build(with_voice("broken"), tmp_path / "c", workers=1)
 
 
@@ -349,4 +351,5 @@ def test_a_voice_that_is_not_installed_names_the_command_or_is_replaced(voices, 
 
 
 def test_the_corpus_passes_its_own_check(reference):
-    assert [f for f in check(reference[1]).findings if "coverage" not in f.field] == []
+    # So small a recipe leaves splits empty; nothing else is wrong.
+    assert [f for f in check(reference[1]).findings if f.field != "split"] == []

@@ -1,6 +1,5 @@
 """A recipe is strict: every mistake is one message with file, line and what was allowed."""
 
-
 import msgspec
 import pytest
 
