@@ -37,6 +37,8 @@ _WORDS = re.compile(r"[A-Za-z0-9']+")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 # Shortest, ideal range and longest answer, in English words or Chinese characters (Latin words count as two).
 _LENGTH = {"en": (15, 16, 30, 40), "zh": (30, 35, 66, 84)}
+_HOME = "@home "
+_YES = ("yes", "no ", "sure", "可以", "能", "会，", "好，", "不用", "有点用")
 # Questions shorter than this seldom stand alone.
 _SHORT = {"en": 8, "zh": 15}
 _Move = tuple[Exchange, str, int]
@@ -161,6 +163,8 @@ class _Composer:
         """Sentences of one of the exchange's answers, in order, as many as make a natural length."""
         low, ideal_low, ideal_high, high = _LENGTH[self.language]
         rows = self.rng.choice(exchange.answers)[skip:] or self.rng.choice(exchange.answers)
+        if rows[0].startswith(_YES):
+            lead = ""  # "sure" and "yes" in one breath
         said = [self.expand(self.join(lead, rows[0])), *(self.expand(s) for s in rows[1:])]
         target = low if brisk or self.rng.random() < 0.3 else self.rng.randint(ideal_low, ideal_high)
         keep, size = {0}, _size(said[0].text, self.language)
@@ -190,7 +194,7 @@ class _Composer:
         before = ""
         if self.rng.random() < (0.92 if short else 0.5 if first else 0.3):
             before = self.rng.choice(self.topic.contexts) if first else self.pick("why")
-        if before and opener and opener[-1] not in ".。":
+        if before and opener and not first and opener[-1] not in ".。":
             opener = self.pick("open_stop", 0.6)
         return self.join(opener, before, asked, self.pick("tail", 0.15))
 
@@ -344,10 +348,19 @@ class _Composer:
         line = self.put("user", said, "backchannel", kind="backchannel", over=over, feeling=feeling)
         self.event(line, over, ("continue",))
 
+    def near(self, kind: str) -> tuple[str, ...]:
+        """What is said between the user and whoever is near ("third", "others"), as it suits the place."""
+        relationship, setting = self.situation.relationship, self.situation.setting
+        pool = self.pool(f"{kind}_{relationship}")
+        if setting == "home":
+            return tuple(p.removeprefix(_HOME) for p in pool)
+        family = relationship in ("spouse", "child", "parent", "roommate")
+        return tuple(p for p in pool if not p.startswith(_HOME)) + (self.pool(f"{kind}_away") if family else ())
+
     def bystander(self) -> tuple[Expansion, Role]:
         """What somebody near the user says, to the user or to others."""
         place = _PLACE.get(self.situation.setting, "out")
-        near = self.pool(f"third_{self.situation.relationship}") + self.pool(f"third_to_user_{place}")
+        near = self.near("third") + self.pool(f"third_to_user_{place}")
         others = self.pool(f"third_{place}")
         to: Role = "user" if self.rng.random() < 0.6 else "third_party"
         options = [o for o in (near if to == "user" else others) if o not in self.used]
@@ -364,9 +377,10 @@ class _Composer:
 
     def others_directed(self, query: int, over: int | None) -> None:
         place = _PLACE.get(self.situation.setting, "out")
-        near = f"others_{self.situation.relationship}"
-        name = near if self.rng.random() < 0.65 else f"others_{place}"
-        said = self.expand(self.pick(name), call=self.pool(f"call_{self.situation.relationship}"))
+        options = self.near("others") if self.rng.random() < 0.7 else self.pool(f"others_{place}")
+        choice = self.rng.choice([o for o in options if o not in self.used] or options)
+        self.used.add(choice)
+        said = self.expand(choice, call=self.pool(f"call_{self.situation.relationship}"))
         feeling = self.feel({"happy": 0.08, "angry": 0.06, "calm": 0.04})
         line = self.put("user", said, "others", to="addressee", kind="others_directed", over=over, feeling=feeling)
         self.event(line, query, ("ignore",) if over is None else ("ignore", "continue"))

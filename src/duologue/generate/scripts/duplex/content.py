@@ -14,8 +14,8 @@ where the speaker may pause and ``~`` such a place before which the words are co
     ! a correction by the user         (its corrected answers follow as "a")
     > a question that leaves the topic (its answers follow as "a")
 
-``phrases.txt`` holds sections ``# name``, a template a line. In English a sentence starts with a small
-letter (the grammar lifts it), so that openers can be put before it.
+``phrases.txt`` holds sections ``# name``, a template a line; ``@home`` before one keeps it for scenes at home.
+In English a sentence starts with a small letter (the grammar lifts it), so that openers can be put before it.
 """
 
 from __future__ import annotations
