@@ -58,7 +58,8 @@ def readback(language: str, count: int, emotional: bool) -> None:
     result = compare(said, heard, language)
     unit = "CER" if language == "zh" else "WER"
     print(
-        f"{language} {kind}: {unit} {result.rate:.3f} ({result.errors}/{result.length}), {result.exact}/{len(said)} exact"
+        f"{language} {kind}: {unit} {result.rate:.3f} ({result.errors}/{result.length}), "
+        f"{result.exact}/{len(said)} exact"
     )
     if language == "zh":
         # The recogniser picks characters; which of several with one sound says nothing about the voice.
@@ -89,7 +90,7 @@ def edges() -> None:
             speech = voice.synthesise(text, language=language, speaker=speakers[i % len(speakers)])
             heard = np.flatnonzero(audible(speech.samples))
             words = speech.words
-            for a, b in [(None, words[0]), *zip(words, words[1:], strict=False), (words[-1], None)]:
+            for a, b in [(None, words[0]), *itertools.pairwise(words), (words[-1], None)]:
                 if a and b and b.start - a.end < 0.1 * RATE:
                     continue
                 middle = (((a.end if a else 0) + (b.start if b else len(speech.samples))) / 2) / 120
@@ -109,7 +110,8 @@ def edges() -> None:
         )
     v = np.array(apart) * 1000
     print(
-        f"recogniser's word ends minus ours: {len(v)}, median {np.median(v):+.0f} ms, 95% of |d| {np.percentile(abs(v), 95):.0f} ms"
+        f"recogniser's word ends minus ours: {len(v)}, median {np.median(v):+.0f} ms, "
+        f"95% of |d| {np.percentile(abs(v), 95):.0f} ms"
     )
 
 

@@ -39,7 +39,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recogniser:
-    """Whisper base through faster-whisper: int8, greedy, no fallback by temperature, so it repeats itself exactly."""
+    """Whisper base through faster-whisper: int8, beam 5, no fallback by temperature, so it repeats itself exactly."""
 
     def __init__(self, threads: int = 2) -> None:
         self._threads = threads
@@ -79,8 +79,7 @@ class Recogniser:
         segments, info = self._model.transcribe(
             np.ascontiguousarray(samples, np.float32),
             language=language,
-            beam_size=1,
-            best_of=1,
+            beam_size=5,
             temperature=0.0,
             condition_on_previous_text=False,
             word_timestamps=times,
