@@ -63,19 +63,20 @@ def guess(
     draws = _permuted(codes, g, s, permutations, seed)
     # [n, permutations + 1]: the first column is the truth.
     columns = np.column_stack([codes, draws])
-    prior = np.bincount(codes, minlength=k) / n
-    target = (np.eye(k)[columns] / prior - 1).astype(np.float32)
+    indicator = np.eye(k, dtype=np.float32)[columns]
     hits = np.zeros((k, columns.shape[1]))
     seen = np.zeros((k, columns.shape[1]))
-    kernel = x @ x.T + 1.0
     fold = _dealt(g, seed)
     for out in range(FOLDS):
         train, test = np.flatnonzero(fold != out), np.flatnonzero(fold == out)
-        # Features are standard, so the kernel's mean diagonal is the number of columns: that sets the shrinkage.
-        shrink = 0.3 * float(np.trace(kernel[np.ix_(train, train)])) / len(train)
-        inverse = np.linalg.inv(kernel[np.ix_(train, train)] + shrink * np.eye(len(train)))
-        hat = (kernel[np.ix_(test, train)] @ inverse).astype(np.float32)
-        score = np.einsum("ij,jpk->ipk", hat, target[train], optimize=True)
+        # Features and targets are centred on the training part: how often a label comes there has no say, as it
+        # would else tell (by what is missing) how often it comes in the rest.
+        known, unknown = x[train] - x[train].mean(axis=0), x[test] - x[train].mean(axis=0)
+        kernel = known @ known.T
+        shrink = max(0.3 * float(np.trace(kernel)) / len(train), 1e-6)
+        hat = (unknown @ known.T @ np.linalg.inv(kernel + shrink * np.eye(len(train)))).astype(np.float32)
+        share = np.maximum(indicator[train].mean(axis=0), 1 / len(train))
+        score = np.einsum("ij,jpk->ipk", hat, indicator[train] / share - 1, optimize=True)
         said = score.argmax(axis=2)
         for label in range(k):
             is_label = columns[test] == label
