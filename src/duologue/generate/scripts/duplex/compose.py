@@ -162,7 +162,9 @@ class _Composer:
     def answer(self, exchange: Exchange, lead: str = "", *, skip: int = 0, brisk: bool = False) -> Expansion:
         """Sentences of one of the exchange's answers, in order, as many as make a natural length."""
         low, ideal_low, ideal_high, high = _LENGTH[self.language]
-        rows = self.rng.choice(exchange.answers)[skip:] or self.rng.choice(exchange.answers)
+        rows = self.rng.choice(exchange.answers)
+        if sum(_size(s, self.language) for s in rows[skip:]) >= 2 * _LENGTH[self.language][0]:
+            rows = rows[skip:]
         if rows[0].startswith(_YES):
             lead = ""  # "sure" and "yes" in one breath
         said = [self.expand(self.join(lead, rows[0])), *(self.expand(s) for s in rows[1:])]
@@ -264,7 +266,7 @@ class _Composer:
 
     def follow_up(self, move: _Move, over: int) -> _Move:
         exchange = self.another()
-        template = self.join(self.pick("follow", 0.8), self.rng.choice(exchange.questions))
+        template = self.join(self.pick("follow", 0.95), self.rng.choice(exchange.questions))
         lead = self.pick("lead", 0.5)
         feeling = self.feel({"surprised": 0.12, "happy": 0.06, "fearful": 0.03})
         return exchange, "", self.interrupt(template, "follow", over, lambda: self.answer(exchange, lead), feeling)
@@ -315,7 +317,7 @@ class _Composer:
 
     def topic_switch(self, move: _Move, over: int) -> _Move:
         if self.switches:
-            exchange, opener = self.switches.pop(), self.pick("switch", 0.85)
+            exchange, opener = self.switches.pop(), self.pick("switch", 0.95)
             self.away = True
         else:
             exchange, opener = self.another(), self.pick("switch_back")
