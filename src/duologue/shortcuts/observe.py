@@ -2,7 +2,7 @@
 
 Sets of clues, each float64 with NaN where a dialogue has no such thing:
 
-``metadata``   id, place in its shard, number of files, channels, sample rate
+``metadata``   id, its place among all ids, number of files, channels, sample rate
 ``length``     duration and bytes a second
 ``silence``    the first 200 ms of the user's microphone, and its stretches without any speech: level, spectrum, zeros
 ``energy``     the course of energy in both channels, event windows masked
@@ -50,7 +50,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def observe(item: OpenDialogue, place: float) -> Observation:
-    """The main side of ``item``, which lies at the share ``place`` (0..1) of its shard."""
+    """The main side of ``item``, whose id lies at the share ``place`` (0..1) of all ids in order."""
     d = item.dialogue
     main = item.file("main")
     samples, rate = item.audio(which=main.id)

@@ -91,14 +91,15 @@ def search(
     chosen = _chosen(corpus, sample, seed)
     single: list[Observation] = []
     pairs: list[Observation] = []
-    for shard in corpus.shards:
-        for number, item in enumerate(corpus.shard(shard)):
-            if item.id not in chosen or not item.dialogue.audio:
-                continue
-            single.append(observe(item, number / max(shard.dialogues - 1, 1)))
-            if len(pairs) < 2 * twins and (both := observe_twins(item)):
-                pairs += both
-            progress()
+    # The order of ids over the whole corpus: a shard is of one split, so a place in it would follow from its size.
+    place = {id: (rank + 0.5) / len(chosen) for rank, id in enumerate(sorted(chosen))}
+    for item in corpus:
+        if item.id not in chosen or not item.dialogue.audio:
+            continue
+        single.append(observe(item, place[item.id]))
+        if len(pairs) < 2 * twins and (both := observe_twins(item)):
+            pairs += both
+        progress()
     raw: list[tuple[str, str, Guess | None]] = []
     for target in TARGETS:
         rows = [o for o in (pairs if target == "twin" else single) if target in o.labels]
