@@ -73,7 +73,8 @@ def _turns(d: Dialogue) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     for name, justify in (("#", "right"), ("from", "right"), ("to", "right"), ("who", "left"), ("feels", "left")):
         table.add_column(name, justify=justify, no_wrap=name != "feels")  # type: ignore[arg-type]
-    table.add_column("says")
+    # Chinese has no spaces to break a line at: fold it, never shorten it.
+    table.add_column("says", overflow="fold")
     felt = emotions(d)
     rates = {a.id: a.sample_rate for a in d.audio}
     for t in d.turns:
