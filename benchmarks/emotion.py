@@ -20,10 +20,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import soundfile
 
-from duologue.generate.emotion_prosody import MEASURES, RATIOS, Table, Take, draw, read, tabulate, write
+from duologue.generate.emotion_prosody import MEASURES, RATIOS, Cell, Table, Take, draw, tabulate, write
 from duologue.generate.prosody import Prosody
 from duologue.generate.seeds import derive, stream
 from duologue.generate.voices.voice import Voice
@@ -256,30 +257,28 @@ def conflict(voice: Voice, real: tuple[list[Clip], list[Clip]], tables: Sequence
 
 
 def write_table() -> None:
-    """Cells from the 24 actors' published figures, the two common rows from the 12 actors' clips."""
-    clips = recordings(DATA / "ravdess_en_16k")
-    common = tabulate(takes(clips))
+    """Cells from the 24 actors' published figures, the common rows from the 12 actors' clips."""
+    measured = tabulate(takes(recordings(DATA / "ravdess_en_16k")))
     sexes = {"all": "all", "F": "female", "M": "male"}
-    lines = [",".join(["emotion", "intensity", "sex", *(f"{m},{m}_sd" for m in MEASURES)])]
+    cells = {}
     with (DATA / "prosody_by_emotion.csv").open(encoding="utf-8", newline="") as f:
         for row in csv.DictReader(f):
-            if row["intensity"] == "all":
-                continue
-            emotion = "disgusted" if row["emotion"] == "disgust" else row["emotion"]
-            figures = [f"{row[COLUMN_OF[m] + '_mean']},{row[COLUMN_OF[m] + '_sd']}" for m in MEASURES]
-            lines.append(",".join([emotion, row["intensity"], sexes[row["sex"]], *figures]))
-    for name, values in (("within", common.within), ("effort", common.effort)):
-        lines.append(",".join(["*", name, "*", *(f"{values[m]:.4f}," for m in MEASURES)]))
+            if row["intensity"] != "all":
+                emotion = "disgusted" if row["emotion"] == "disgust" else row["emotion"]
+                cells[emotion, row["intensity"], sexes[row["sex"]]] = Cell(
+                    {m: float(row[COLUMN_OF[m] + "_mean"]) for m in MEASURES},
+                    {m: float(row[COLUMN_OF[m] + "_sd"]) for m in MEASURES},
+                )
     notes = (
         "Prosody by emotion, intensity and sex, relative to the same speaker's neutral reading of the same sentence.\n"
         "Source: figures measured from RAVDESS (Livingstone & Russo 2018, doi:10.1371/journal.pone.0196391):\n"
-        "cells from 1,440 clips of 24 actors, rows * (within, effort) from 720 clips of 12 of them.\n"
+        "cells from 1,440 clips of 24 actors, rows * (within, with) from 720 clips of 12 of them.\n"
         "f0_shift st, f0_range ratio of sd in st, f0_slope and f0_final st/s, movement ratio, gain dB,\n"
         "energy_range dB, tempo ratio of duration, tilt dB/octave, hnr dB. _sd: standard deviation over speakers.\n"
-        "within: sd of one speaker's repetitions (log units for ratios). effort: correlation with the common factor."
+        "within: sd of one speaker's repetitions (log units for ratios). with: correlations within a cell."
     )
     target = ROOT / "src" / "duologue" / "generate" / "emotion_prosody.csv"
-    target.write_text(write(read("\n".join(lines)), notes), encoding="utf-8")
+    target.write_text(write(msgspec.structs.replace(measured, cells=cells), notes), encoding="utf-8")
     print(f"wrote {target.relative_to(ROOT)}")
 
 

@@ -2,11 +2,12 @@
 
 ``emotion_prosody.csv`` is the one table. Each row is a cell (emotion, intensity, sex) with the mean of each measure
 over speakers, as a difference or ratio to the same speaker's neutral reading of the same sentence, and the standard
-deviation between speakers. Two more rows hold for every cell: ``within`` (the standard deviation of one speaker's
-repetitions) and ``effort`` (the correlation of each measure with one common factor: who speaks louder also speaks
-higher and brighter). A draw varies by all three, so that emotions overlap as they do among people.
+deviation between speakers. More rows hold for every cell: ``within`` (the standard deviation of one speaker's
+repetitions) and ten ``with`` rows (how the measures are correlated within a cell: who speaks louder also speaks higher
+and brighter, who moves the pitch more has the wider range). A draw varies by all of them, so that emotions overlap as
+they do among people and no draw asks for what no voice does.
 
-Source: figures measured from RAVDESS (Livingstone & Russo 2018), 24 actors for the cells and 12 of them for the two
+Source: figures measured from RAVDESS (Livingstone & Russo 2018), 24 actors for the cells and 12 of them for the
 common rows. RAVDESS acts two intensities. Assumed, not measured: intensity 1 lies at 0.6 of the way to 2 (normal)
 and 3 is "strong"; the same table serves Mandarin; the lift of an emphasised word grows with intensity.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import math
+import operator
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -49,6 +51,9 @@ _WEAK = 0.6
 _REPEATS = 0.75
 
 
+Square = tuple[tuple[float, ...], ...]
+
+
 class Cell(msgspec.Struct, frozen=True):
     """``mean`` and ``sd`` of every measure, ratios as ratios."""
 
@@ -57,11 +62,16 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """``cells``: (emotion, "normal" | "strong", "all" | "female" | "male"). ``within`` is in log units for ratios."""
+    """``cells``: (emotion, "normal" | "strong", "all" | "female" | "male"). ``within`` is in log units for ratios.
+
+    ``correlation`` is of the measures within a cell, [10, 10] in the order of MEASURES, ratios in logs; ``loadings`` is
+    its lower triangular (Cholesky) root.
+    """
 
     cells: dict[tuple[str, str, str], Cell]
     within: dict[str, float]
-    effort: dict[str, float]
+    correlation: Square
+    loadings: Square
 
 
 class Take(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +99,11 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
     strength = "strong" if intensity == 3 and label != "neutral" else "normal"
     cell = table.cells.get((label, strength, sex)) or table.cells[label, strength, "all"]
     share = _WEAK if intensity == 1 else 1.0
-    common = rng.gauss(0.0, 1.0)
+    normal = [rng.gauss(0.0, 1.0) for _ in MEASURES]
     drawn: dict[str, float] = {}
-    for name in MEASURES:
+    for name, loadings in zip(MEASURES, table.loadings, strict=True):
         mean, sd = _moments(name, cell)
-        loading = table.effort[name]
-        z = loading * common + math.sqrt(1 - loading * loading) * rng.gauss(0.0, 1.0)
+        z = sum(map(operator.mul, loadings, normal))
         value = share * mean + math.hypot(sd, _REPEATS * table.within[name]) * min(max(z, -2.5), 2.5)
         low, high = LIMITS[name]
         drawn[name] = min(max(math.exp(value) if name in RATIOS else value, low), high)
@@ -125,6 +134,7 @@ def tabulate(takes: Iterable[Take]) -> Table:
     for take in takes:
         by_cell[DUOLOGUE.resolve(take.emotion), take.strength][take.speaker, take.sex].append(take.measures)
     cells: dict[tuple[str, str, str], Cell] = {}
+    repeats: list[dict[str, float]] = []
     residuals: list[dict[str, float]] = []
     for (emotion, strength), speakers in sorted(by_cell.items()):
         means = {k: {m: fmean(c[m] for c in clips) for m in MEASURES} for k, clips in speakers.items()}
@@ -136,9 +146,13 @@ def tabulate(takes: Iterable[Take]) -> Table:
                     {m: pstdev([c[m] for c in chosen]) for m in MEASURES},
                 )
         for key, clips in speakers.items():
-            residuals += [{m: _scale(m, c[m]) - _scale(m, means[key][m]) for m in MEASURES} for c in clips]
-    within = {m: math.sqrt(fmean(r[m] ** 2 for r in residuals)) for m in MEASURES}
-    return Table(cells=cells, within=_damped(within), effort=_effort(residuals, within))
+            repeats += [{m: _scale(m, c[m]) - _scale(m, means[key][m]) for m in MEASURES} for c in clips]
+        every = [{m: _scale(m, c[m]) for m in MEASURES} for clips in speakers.values() for c in clips]
+        centre = {m: fmean(c[m] for c in every) for m in MEASURES}
+        residuals += [{m: c[m] - centre[m] for m in MEASURES} for c in every]
+    within = {m: math.sqrt(fmean(r[m] ** 2 for r in repeats)) for m in MEASURES}
+    correlation = _correlation(residuals)
+    return Table(cells=cells, within=_damped(within), correlation=correlation, loadings=_root(correlation))
 
 
 def _scale(name: str, value: float) -> float:
@@ -150,18 +164,22 @@ def _damped(within: Mapping[str, float]) -> dict[str, float]:
     return {m: 0.0 if m == "f0_final" else v for m, v in within.items()}
 
 
-def _effort(residuals: list[dict[str, float]], sd: Mapping[str, float]) -> dict[str, float]:
-    """Loadings on the first principal component of the residuals' correlations, gain positive (power iteration)."""
-    n = len(MEASURES)
-    z = [[r[m] / sd[m] if sd[m] else 0.0 for m in MEASURES] for r in residuals]
-    cor = [[fmean(row[i] * row[j] for row in z) for j in range(n)] for i in range(n)]
-    vector, size = [1.0] * n, 1.0
-    for _ in range(200):
-        product = [sum(c * v for c, v in zip(row, vector, strict=True)) for row in cor]
-        size = math.sqrt(sum(p * p for p in product)) or 1.0
-        vector = [p / size for p in product]
-    sign = math.copysign(1.0, vector[MEASURES.index("gain")])
-    return {m: min(max(sign * v * math.sqrt(size), -0.98), 0.98) for m, v in zip(MEASURES, vector, strict=True)}
+def _correlation(residuals: list[dict[str, float]]) -> Square:
+    sd = {m: math.sqrt(fmean(r[m] ** 2 for r in residuals)) or 1.0 for m in MEASURES}
+    z = [[r[m] / sd[m] for m in MEASURES] for r in residuals]
+    n = range(len(MEASURES))
+    # Rounded as in the CSV file, so that a table and its copy give equal draws.
+    return tuple(tuple(1.0 if i == j else round(fmean(row[i] * row[j] for row in z), 3) for j in n) for i in n)
+
+
+def _root(square: Square) -> Square:
+    """Cholesky's lower triangle."""
+    root = [[0.0] * len(square) for _ in square]
+    for i, row in enumerate(square):
+        for j in range(i + 1):
+            rest = row[j] - sum(a * b for a, b in zip(root[i][:j], root[j][:j], strict=True))
+            root[i][j] = math.sqrt(max(rest, 1e-9)) if i == j else rest / root[j][j]
+    return tuple(map(tuple, root))
 
 
 @lru_cache(maxsize=1)
@@ -182,7 +200,8 @@ def read(text: str) -> Table:
             cells[row["emotion"], row["intensity"], row["sex"]] = Cell(
                 means, {m: float(row[f"{m}_sd"]) for m in MEASURES}
             )
-    return Table(cells=cells, within=common["within"], effort=common["effort"])
+    correlation = tuple(tuple(common[f"with {m}"][n] for n in MEASURES) for m in MEASURES)
+    return Table(cells=cells, within=common["within"], correlation=correlation, loadings=_root(correlation))
 
 
 def write(table: Table, notes: str) -> str:
@@ -191,6 +210,9 @@ def write(table: Table, notes: str) -> str:
     lines.append(",".join(["emotion", "intensity", "sex", *(f"{m},{m}_sd" for m in MEASURES)]))
     for (emotion, strength, sex), cell in sorted(table.cells.items()):
         lines.append(",".join([emotion, strength, sex, *(f"{cell.mean[m]:.4g},{cell.sd[m]:.4g}" for m in MEASURES)]))
-    for name, row in (("within", table.within), ("effort", table.effort)):
+    rows = {
+        f"with {m}": dict(zip(MEASURES, row, strict=True)) for m, row in zip(MEASURES, table.correlation, strict=True)
+    }
+    for name, row in {"within": table.within, **rows}.items():
         lines.append(",".join(["*", name, "*", *(f"{row[m]:.4g}," for m in MEASURES)]))
     return "\n".join(lines) + "\n"
