@@ -20,17 +20,23 @@ from duologue.generate.recipe import read_recipe
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core]", show_default=False)
 @click.option("--scale", type=float, default=1.0, help="Multiply every count; none falls below 1.")
+@click.option(
+    "--voice", default="", metavar="VOICE", help="Use this voice for every language, whatever the recipe says."
+)
 @click.option("--fallback-voice", default="", metavar="VOICE", help="Use this voice where one is not installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(recipe: Path, out: Path, workers: int | None, scale: float, fallback_voice: str, as_json: bool) -> None:
+def command(
+    recipe: Path, out: Path, workers: int | None, scale: float, voice: str, fallback_voice: str, as_json: bool
+) -> None:
     """Build the corpus of RECIPE in folder OUT.
 
     Run it again after an interruption: it goes on where it was and gives the same bytes. With raised counts it
     adds to what is there.
     """
-    report = build(
-        read_recipe(recipe).scaled(scale), out, workers=workers, progress=Bar(), fallback_voice=fallback_voice
-    )
+    planned = read_recipe(recipe).scaled(scale)
+    if voice:
+        planned = msgspec.structs.replace(planned, voices=dict.fromkeys(planned.voices, voice))
+    report = build(planned, out, workers=workers, progress=Bar(), fallback_voice=fallback_voice)
     for notice in report.notices:
         click.echo(f"notice: {notice}", err=True)
     if as_json:

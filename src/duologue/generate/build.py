@@ -26,6 +26,7 @@ from duologue.generate.plan import PLAN_VERSION, Plan, ShardPlan
 from duologue.generate.pools import Pools
 from duologue.generate.progress import BuildProgress, Quiet
 from duologue.generate.recipe import Recipe, check_recipe
+from duologue.generate.scene import SCENE_VERSION
 from duologue.generate.script import Writer
 from duologue.generate.site import Site
 from duologue.generate.voices.voice import Voice
@@ -229,6 +230,7 @@ def _manifest(
 
     parts = [
         Part(name="plan", version=PLAN_VERSION),
+        Part(name="scene", version=SCENE_VERSION),
         Part(name=f"writer:{recipe.writer}", version=writer.version),
         *(Part(name=f"voice:{n}", version=v.version, sha256=v.weights_sha256()) for n, v in voices.items()),
         codec_part(),
