@@ -272,7 +272,7 @@ def write_table() -> None:
     notes = (
         "Prosody by emotion, intensity and sex, relative to the same speaker's neutral reading of the same sentence.\n"
         "Source: figures measured from RAVDESS (Livingstone & Russo 2018, doi:10.1371/journal.pone.0196391):\n"
-        "cells from 1,440 clips of 24 actors, rows * (within, with) from 720 clips of 12 of them.\n"
+        "cells from 1,440 clips of 24 actors, rows within and with from 720 clips of 12 of them.\n"
         "f0_shift st, f0_range ratio of sd in st, f0_slope and f0_final st/s, movement ratio, gain dB,\n"
         "energy_range dB, tempo ratio of duration, tilt dB/octave, hnr dB. _sd: standard deviation over speakers.\n"
         "within: sd of one speaker's repetitions (log units for ratios). with: correlations within a cell."

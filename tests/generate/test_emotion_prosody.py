@@ -84,4 +84,5 @@ def test_tabulate_recovers_what_made_the_takes_and_survives_csv() -> None:
     assert table.correlation[MEASURES.index("gain")][MEASURES.index("tilt")] > 0.4
     again = read(write(table, "made by a test"))
     assert again.cells.keys() == table.cells.keys()
-    assert again.within["tempo"] == pytest.approx(table.within["tempo"], rel=1e-3)
+    assert again.within["happy", "normal"]["tempo"] == pytest.approx(table.within["happy", "normal"]["tempo"], rel=1e-3)
+    assert again.loadings == table.loadings

@@ -2,13 +2,13 @@
 
 ``emotion_prosody.csv`` is the one table. Each row is a cell (emotion, intensity, sex) with the mean of each measure
 over speakers, as a difference or ratio to the same speaker's neutral reading of the same sentence, and the standard
-deviation between speakers. More rows hold for every cell: ``within`` (the standard deviation of one speaker's
-repetitions) and ten ``with`` rows (how the measures are correlated within a cell: who speaks louder also speaks higher
-and brighter, who moves the pitch more has the wider range). A draw varies by all of them, so that emotions overlap as
-they do among people and no draw asks for what no voice does.
+deviation between speakers. A ``within`` row holds for both sexes: the standard deviation of one speaker's repetitions,
+which is smaller in neutral than in strong anger. Ten ``with`` rows hold for every cell: how the measures are correlated
+within a cell (who speaks louder also speaks higher and brighter, who moves the pitch more has the wider range). A draw
+varies by all of them, so that emotions overlap as they do among people and no draw asks for what no voice does.
 
 Source: figures measured from RAVDESS (Livingstone & Russo 2018), 24 actors for the cells and 12 of them for the
-common rows. RAVDESS acts two intensities. Assumed, not measured: intensity 1 lies at 0.6 of the way to 2 (normal)
+other rows. RAVDESS acts two intensities. Assumed, not measured: intensity 1 lies at 0.6 of the way to 2 (normal)
 and 3 is "strong"; the same table serves Mandarin; the lift of an emphasised word grows with intensity.
 """
 
@@ -19,7 +19,7 @@ import math
 import operator
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 from statistics import fmean, pstdev
@@ -33,16 +33,16 @@ from duologue.generate.prosody import Prosody
 
 # Measures, with the Prosody field that each sets, and the sane range of that field.
 LIMITS = {
-    "f0_shift": (-8.0, 16.0),
+    "f0_shift": (-8.0, 20.0),
     "f0_range": (0.35, 3.0),
     "f0_slope": (-8.0, 10.0),
     "f0_final": (-60.0, 90.0),
     "movement": (0.5, 3.5),
-    "gain": (-12.0, 28.0),
+    "gain": (-12.0, 36.0),
     "energy_range": (-2.0, 3.0),
     "tempo": (0.65, 2.0),
-    "tilt": (-3.0, 8.0),
-    "hnr": (-5.0, 4.0),
+    "tilt": (-3.0, 11.0),
+    "hnr": (-5.5, 6.0),
 }
 MEASURES = tuple(LIMITS)
 RATIOS = frozenset({"f0_range", "movement", "tempo"})
@@ -62,14 +62,15 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """``cells``: (emotion, "normal" | "strong", "all" | "female" | "male"). ``within`` is in log units for ratios.
+    """``cells``: (emotion, "normal" | "strong", "all" | "female" | "male"). ``within``: of (emotion,
+    strength), in log units for ratios.
 
     ``correlation`` is of the measures within a cell, [10, 10] in the order of MEASURES, ratios in logs; ``loadings`` is
     its lower triangular (Cholesky) root.
     """
 
     cells: dict[tuple[str, str, str], Cell]
-    within: dict[str, float]
+    within: dict[tuple[str, str], dict[str, float]]
     correlation: Square
     loadings: Square
 
@@ -99,12 +100,13 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
     strength = "strong" if intensity == 3 and label != "neutral" else "normal"
     cell = table.cells.get((label, strength, sex)) or table.cells[label, strength, "all"]
     share = _WEAK if intensity == 1 else 1.0
+    within = table.within[label, strength]
     normal = [rng.gauss(0.0, 1.0) for _ in MEASURES]
     drawn: dict[str, float] = {}
     for name, loadings in zip(MEASURES, table.loadings, strict=True):
         mean, sd = _moments(name, cell)
         z = sum(map(operator.mul, loadings, normal))
-        value = share * mean + math.hypot(sd, _REPEATS * table.within[name]) * min(max(z, -2.5), 2.5)
+        value = share * mean + math.hypot(sd, _REPEATS * within[name]) * min(max(z, -2.5), 2.5)
         low, high = LIMITS[name]
         drawn[name] = min(max(math.exp(value) if name in RATIOS else value, low), high)
     hnr = drawn.pop("hnr")
@@ -134,7 +136,7 @@ def tabulate(takes: Iterable[Take]) -> Table:
     for take in takes:
         by_cell[DUOLOGUE.resolve(take.emotion), take.strength][take.speaker, take.sex].append(take.measures)
     cells: dict[tuple[str, str, str], Cell] = {}
-    repeats: list[dict[str, float]] = []
+    within: dict[tuple[str, str], dict[str, float]] = {}
     residuals: list[dict[str, float]] = []
     for (emotion, strength), speakers in sorted(by_cell.items()):
         means = {k: {m: fmean(c[m] for c in clips) for m in MEASURES} for k, clips in speakers.items()}
@@ -145,23 +147,26 @@ def tabulate(takes: Iterable[Take]) -> Table:
                     {m: fmean(c[m] for c in chosen) for m in MEASURES},
                     {m: pstdev([c[m] for c in chosen]) for m in MEASURES},
                 )
-        for key, clips in speakers.items():
-            repeats += [{m: _scale(m, c[m]) - _scale(m, means[key][m]) for m in MEASURES} for c in clips]
+        repeats = [
+            {m: _scale(m, c[m]) - _scale(m, means[key][m]) for m in MEASURES}
+            for key, clips in speakers.items()
+            for c in clips
+        ]
+        # A neutral clip is measured against another neutral clip, so that the variance of two is seen.
+        seen = math.sqrt(0.5) if emotion == "neutral" else 1.0
+        # The last 0.3 s hold few frames: repetitions differ there mostly by the tracker's error, which is no prosody.
+        within[emotion, strength] = {
+            m: 0.0 if m == "f0_final" else seen * math.sqrt(fmean(r[m] ** 2 for r in repeats)) for m in MEASURES
+        }
         every = [{m: _scale(m, c[m]) for m in MEASURES} for clips in speakers.values() for c in clips]
         centre = {m: fmean(c[m] for c in every) for m in MEASURES}
         residuals += [{m: c[m] - centre[m] for m in MEASURES} for c in every]
-    within = {m: math.sqrt(fmean(r[m] ** 2 for r in repeats)) for m in MEASURES}
     correlation = _correlation(residuals)
-    return Table(cells=cells, within=_damped(within), correlation=correlation, loadings=_root(correlation))
+    return Table(cells=cells, within=within, correlation=correlation, loadings=_root(correlation))
 
 
 def _scale(name: str, value: float) -> float:
     return math.log(max(value, 1e-3)) if name in RATIOS else value
-
-
-def _damped(within: Mapping[str, float]) -> dict[str, float]:
-    """The last 0.3 s hold few frames: repetitions differ there mostly by the tracker's error, which is no prosody."""
-    return {m: 0.0 if m == "f0_final" else v for m, v in within.items()}
 
 
 def _correlation(residuals: list[dict[str, float]]) -> Square:
@@ -191,17 +196,20 @@ def shipped() -> Table:
 def read(text: str) -> Table:
     """A table from CSV text; lines that start with # are comments."""
     cells: dict[tuple[str, str, str], Cell] = {}
+    within: dict[tuple[str, str], dict[str, float]] = {}
     common: dict[str, dict[str, float]] = {}
     for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#")):
         means = {m: float(row[m]) for m in MEASURES}
         if row["emotion"] == "*":
             common[row["intensity"]] = means
+        elif row["sex"] == "within":
+            within[row["emotion"], row["intensity"]] = means
         else:
             cells[row["emotion"], row["intensity"], row["sex"]] = Cell(
                 means, {m: float(row[f"{m}_sd"]) for m in MEASURES}
             )
     correlation = tuple(tuple(common[f"with {m}"][n] for n in MEASURES) for m in MEASURES)
-    return Table(cells=cells, within=common["within"], correlation=correlation, loadings=_root(correlation))
+    return Table(cells=cells, within=within, correlation=correlation, loadings=_root(correlation))
 
 
 def write(table: Table, notes: str) -> str:
@@ -210,9 +218,9 @@ def write(table: Table, notes: str) -> str:
     lines.append(",".join(["emotion", "intensity", "sex", *(f"{m},{m}_sd" for m in MEASURES)]))
     for (emotion, strength, sex), cell in sorted(table.cells.items()):
         lines.append(",".join([emotion, strength, sex, *(f"{cell.mean[m]:.4g},{cell.sd[m]:.4g}" for m in MEASURES)]))
-    rows = {
-        f"with {m}": dict(zip(MEASURES, row, strict=True)) for m, row in zip(MEASURES, table.correlation, strict=True)
-    }
-    for name, row in {"within": table.within, **rows}.items():
-        lines.append(",".join(["*", name, "*", *(f"{row[m]:.4g}," for m in MEASURES)]))
+    common = {(emotion, strength, "within"): row for (emotion, strength), row in sorted(table.within.items())}
+    for measure, correlations in zip(MEASURES, table.correlation, strict=True):
+        common["*", f"with {measure}", "*"] = dict(zip(MEASURES, correlations, strict=True))
+    for key, row in common.items():
+        lines.append(",".join([*key, *(f"{row[m]:.4g}," for m in MEASURES)]))
     return "\n".join(lines) + "\n"

@@ -49,8 +49,9 @@ _ACCENTS = {"en": ("en-us", "en", "en-gb-x-rp", "en-029", "en-us-nyc"), "zh": ("
 
 # A neutral reading uses these, which leaves room for an octave of pitch and four times the range.
 _PITCH, _RANGE, _RATE = 26, 26, 165
-# espeak's neutral contour as measured: st/s of fall, and st of standard deviation about that line.
-_SLOPE, _SPREAD = -3.9, 1.23
+# espeak's neutral contour as measured over 14 sentences: st of fall from the first voicing to the last, and st of
+# standard deviation about that line. Both grow in proportion to the range.
+_FALL, _SPREAD = -3.8, 1.25
 # Hz. Below about 27 Hz espeak has more harmonics than its tables hold, and crashes.
 _LOWEST = 45.0
 
@@ -186,24 +187,23 @@ class _Pitch:
         self.base, self.depth = speaker
         self.prosody = prosody
         self.spans = spans
+        # st/s of final slope that is still to be made after espeak.
+        self.final = prosody.f0_final
         ratio = 2 ** (prosody.f0_shift / 12)
-        self.seconds = length * (0.066 if language == "en" else 0.26) * prosody.tempo
+        self.seconds = max(length * (0.054 if language == "en" else 0.26) * prosody.tempo, 0.1)
         # A slope over a long utterance would leave the voice: it counts as over at most two seconds.
-        span = min(self.seconds, 2.0)
-        self.slope, depth = prosody.f0_slope * span / max(self.seconds, 0.1), 1.0
+        added, depth = prosody.f0_slope * min(self.seconds, 2.0), 1.0
         if prosody.f0_slope or prosody.f0_range != 1.0:
             # The asked range is of the whole contour, so the slope's share of it is taken off the rest.
-            trend = (_SLOPE * span) ** 2 / 12
-            whole = (_SPREAD**2 + trend) * max(prosody.f0_range, 0.0) ** 2
-            rest = whole - ((_SLOPE + prosody.f0_slope) * span) ** 2 / 12
-            depth = max(math.sqrt(max(rest, 0.0)) / _SPREAD, 0.3)
+            whole = (_SPREAD**2 + _FALL**2 / 12) * max(prosody.f0_range, 0.0) ** 2
+            depth = max(math.sqrt(max(whole - (_FALL + added) ** 2 / 12, 0.0)) / _SPREAD, 0.3)
         self.mean = (self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)) * ratio
         widest = max((self.mean - _LOWEST) / (2.5 * 0.0055 * self.depth), 0.0)
         self.range = round(min(_RANGE * ratio * depth, widest, 99))
         self.offset = self.depth * (0.48 + 0.27 * self.range / 50)
         self.least = _LOWEST + 2.5 * 0.0055 * self.depth * self.range - self.offset
         # A wider range steepens espeak's own fall, which the words' commands undo.
-        self.slope += _SLOPE * (1 - self.range / (_RANGE * ratio)) * span / max(self.seconds, 0.1)
+        self.slope = (added + _FALL * (1 - self.range / (_RANGE * ratio))) / self.seconds
         self.total = max(spans[-1][1], 1) if spans else 1
 
     def command(self, span: Span) -> int:
@@ -218,7 +218,7 @@ class _Pitch:
 
 
 # st/s of final slope from which espeak's question tune is used, and by how much that tune turns the end upwards.
-_RISE, _TUNE = 22.0, 38.0
+_RISE, _TUNE = 15.0, 22.0
 
 
 def _commands(
@@ -248,9 +248,12 @@ def _closing(rest: str, plan: _Pitch, span: Span) -> str:
     """The end of the text; a strong final rise or fall is espeak's own question or statement tune."""
     if span is not plan.spans[-1]:
         return rest[:1]
-    if plan.prosody.f0_final > _RISE:
+    asks = "?" in rest or "\uff1f" in rest
+    if plan.prosody.f0_final > _RISE and not asks:
+        plan.final -= _TUNE
         return "?"
-    if plan.prosody.f0_final < -_RISE:
+    if plan.prosody.f0_final < -_RISE and asks:
+        plan.final += _TUNE
         return "."
     return rest
 
@@ -318,7 +321,7 @@ def _edge(frame: Samples, peak: float) -> int:
 
 
 # Noise to signal that espeak itself shows in our measure, and that of a neutral reading with noise added.
-_OWN_NOISE, _NEUTRAL_NOISE = 0.042, 0.059
+_OWN_NOISE, _NEUTRAL_NOISE = 0.042, 0.085
 
 
 @lru_cache
@@ -339,7 +342,7 @@ def _rough(samples: Samples, prosody: Prosody, seed: int) -> Samples:
     noise = _noise()
     place = derive(seed, "breath") % len(noise)
     factor = np.take(noise, np.arange(place, place + len(samples)), mode="wrap")
-    factor *= np.float32(math.sqrt(min(power, 0.25)))
+    factor *= np.float32(math.sqrt(min(power, 0.35)))
     factor += 1.0
     factor *= samples
     return factor
@@ -347,6 +350,8 @@ def _rough(samples: Samples, prosody: Prosody, seed: int) -> Samples:
 
 # Mean movement of F0 in st from one 10 ms frame to the next: espeak's own, and what is added to a neutral reading.
 _MOVES, _ADDED = 0.10, 0.14
+# st/s: formants move along with the final slope, by at most 30% at its end.
+_BEND = 16.0
 
 
 @lru_cache
@@ -377,14 +382,14 @@ def _glide(samples: Samples, starts: list[int], prosody: Prosody, plan: _Pitch, 
     place = derive(seed, "wander") % len(table)
     delay = np.take(table, np.arange(place, place + n), mode="wrap")
     delay *= np.float32(min(amount, 0.6))
-    final = prosody.f0_final - (_TUNE if prosody.f0_final > _RISE else -_TUNE if prosody.f0_final < -_RISE else 0.0)
+    final = min(max(plan.final, -_BEND), _BEND)
     sounding = np.flatnonzero(np.abs(samples[::32]) > 0.01)
     if abs(final) > 2 and len(sounding):
         end = int(sounding[-1]) * 32
         start = max(end - round(0.3 * SAMPLE_RATE), 0)
         t = np.arange(n - start, dtype=np.float32) / SAMPLE_RATE
         # The pitch ratio 1 + final * ln 2 / 12 * t, integrated.
-        delay[start:] += np.float32(min(max(final, -12.0), 12.0) * math.log(2) / 24 * SAMPLE_RATE) * t * t
+        delay[start:] += np.float32(final * math.log(2) / 24 * SAMPLE_RATE) * t * t
     whole = np.floor(delay)
     delay -= whole
     index = np.arange(n) + whole.astype(np.int64)
