@@ -125,15 +125,16 @@ def takes(clips: Sequence[Clip]) -> list[Take]:
     ]
 
 
-def cast(voice: Voice, language: str, count: int) -> list[tuple[str, str]]:
-    """Speakers of different parents, women and men in turn: (id, sex)."""
+def cast(voice: Voice, language: str, count: int, *, tuning: bool = False) -> list[tuple[str, str]]:
+    """Speakers of different parents, women and men in turn: (id, sex). Those for tuning are others."""
     by_sex: dict[str, list[str]] = {"female": [], "male": []}
     seen = set()
     for s in voice.speakers(language):
         if s.parent not in seen and s.sex in by_sex and s.age != "senior":
             seen.add(s.parent)
             by_sex[s.sex].append(s.id)
-    pairs = [(s, sex) for i in range(count) for sex, ids in by_sex.items() for s in ids[i : i + 1]]
+    chosen = {sex: ids[int(tuning) :: 2] for sex, ids in by_sex.items()}
+    pairs = [(s, sex) for i in range(count) for sex, ids in chosen.items() for s in ids[i : i + 1]]
     return pairs[:count]
 
 

@@ -104,7 +104,7 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
     normal = [rng.gauss(0.0, 1.0) for _ in MEASURES]
     drawn: dict[str, float] = {}
     for name, loadings in zip(MEASURES, table.loadings, strict=True):
-        mean, sd = _moments(name, cell)
+        mean, sd = _moments(name, cell, within[name])
         z = sum(map(operator.mul, loadings, normal))
         value = share * mean + math.hypot(sd, _REPEATS * within[name]) * min(max(z, -2.5), 2.5)
         low, high = LIMITS[name]
@@ -115,13 +115,16 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
     return msgspec.convert(fields, Prosody)
 
 
-def _moments(name: str, cell: Cell) -> tuple[float, float]:
-    """Mean and sd on the scale of the draw: ratios are log-normal with the cell's own mean and sd."""
+def _moments(name: str, cell: Cell, within: float) -> tuple[float, float]:
+    """Mean and sd on the scale of the draw: ratios are log-normal with the cell's own mean and sd.
+
+    The mean of ratios that vary by ``within`` about a speaker's own lies above the middle of their logs.
+    """
     mean, sd = cell.mean[name], cell.sd[name]
     if name not in RATIOS:
         return mean, sd
     spread = math.log(1 + (sd / mean) ** 2)
-    return math.log(mean) - spread / 2, math.sqrt(spread)
+    return math.log(mean) - (spread + within * within) / 2, math.sqrt(spread)
 
 
 def tabulate(takes: Iterable[Take]) -> Table:

@@ -28,6 +28,7 @@ from duologue.corpus.speaker import Age, Sex
 from duologue.errors import MissingPartError, UserError
 from duologue.generate.prosody import NEUTRAL, Prosody
 from duologue.generate.seeds import derive
+from duologue.generate.voices import response
 from duologue.generate.voices.normalise import normalise
 from duologue.generate.voices.voice import Samples, Speech, SpokenWord, VoiceSpeaker
 
@@ -47,11 +48,13 @@ _DERIVED = {"": (0.0, 1.0), "-low": (-1.5, 0.97), "-high": (1.5, 1.03)}
 # Accents without a trilled r, whose cycle counter survives from one utterance to the next.
 _ACCENTS = {"en": ("en-us", "en", "en-gb-x-rp", "en-029", "en-us-nyc"), "zh": ("cmn-latn-pinyin",)}
 
-# A neutral reading uses these, which leaves room for an octave of pitch and four times the range.
-_PITCH, _RANGE, _RATE = 26, 26, 165
+# A neutral reading uses these: the range is half as wide again as espeak's own, whose readings are flatter than people's.
+_PITCH, _RANGE, _RATE = 26, 39, 165
+# Hz of depth for one of the variant's own range: leaves room for two and a half times the neutral range.
+_DEPTH = 50 / 26
 # espeak's neutral contour as measured over 14 sentences: st of fall from the first voicing to the last, and st of
 # standard deviation about that line. Both grow in proportion to the range.
-_FALL, _SPREAD = -3.8, 1.25
+_FALL, _SPREAD = -4.2, 2.3
 # Hz. Below about 27 Hz espeak has more harmonics than its tables hold, and crashes.
 _LOWEST = 45.0
 
@@ -89,6 +92,7 @@ class EspeakVoice:
                 value=speaker,
                 allowed=", ".join(s.id for s in _speakers(language)[:4]) + ", ...",
             )
+        prosody = response.command(response.shipped(self.name), prosody)
         spoken = normalise(text, language)
         engine = _engine()
         pieces = _pieces(spoken.text, spoken.spans, language)
@@ -97,11 +101,11 @@ class EspeakVoice:
                 samples=np.zeros(0, np.float32), sample_rate=SAMPLE_RATE, words=(), source="exact", onset=0, offset=0
             )
         length = sum(end - start for start, end, _, _ in spoken.spans)
-        plan = _Pitch(engine.pitch(speaker), prosody, spoken.spans, length, language)
+        plan = _Pitch(engine.pitch(speaker, _lift(prosody)), prosody, spoken.spans, length, language)
         chunks, starts, chars, size = [], [], [], 0
         for accent, spans in pieces:
             raw, at = _commands(spoken.text, spans, plan, prosody, accent)
-            chunk, events = engine.speak(raw, accent or speaker.split("+")[0], speaker, plan.range, prosody)
+            chunk, events = engine.speak(raw, accent or speaker.split("+")[0], speaker, plan, prosody)
             known = np.searchsorted(at, [p for p, _ in events], side="right") - 1
             first: dict[int, int] = {}
             for k, (_, sample) in zip(known.tolist(), events, strict=True):
@@ -173,10 +177,15 @@ def _pieces(text: str, spans: Sequence[Span], language: str) -> list[tuple[str, 
     return runs
 
 
+def _lift(prosody: Prosody) -> int:
+    """Semitones by which the voice file itself is raised: espeak's commands reach an octave up, and no further."""
+    return 6 * min(max(round((prosody.f0_shift - 1.0) / 6), 0), 3)
+
+
 class _Pitch:
     """Where each word's pitch lies: espeak's pitch command for a span, and the range for the utterance.
 
-    A speaker has ``base`` Hz and ``depth`` Hz (its two figures in the voice file). espeak then speaks with mean
+    A speaker has ``base`` Hz and ``depth`` Hz (its two figures in the voice file, raised by ``lift`` semitones). espeak then speaks with mean
     base * 2**((command - 50) / 50) + depth * (0.48 + 0.27 * range / 50) and a standard deviation of about
     0.0055 * depth * range Hz: fitted to its output over commands 0..99 and ranges 0..99.
     """
@@ -189,14 +198,15 @@ class _Pitch:
         self.spans = spans
         # st/s of final slope that is still to be made after espeak.
         self.final = prosody.f0_final
-        ratio = 2 ** (prosody.f0_shift / 12)
+        self.lift = _lift(prosody)
+        ratio = 2 ** ((prosody.f0_shift - self.lift) / 12)
         self.seconds = max(length * (0.054 if language == "en" else 0.26) * prosody.tempo, 0.1)
         # A slope over a long utterance would leave the voice: it counts as over at most two seconds.
         added, depth = prosody.f0_slope * min(self.seconds, 2.0), 1.0
         if prosody.f0_slope or prosody.f0_range != 1.0:
             # The asked range is of the whole contour, so the slope's share of it is taken off the rest.
             whole = (_SPREAD**2 + _FALL**2 / 12) * max(prosody.f0_range, 0.0) ** 2
-            depth = max(math.sqrt(max(whole - (_FALL + added) ** 2 / 12, 0.0)) / _SPREAD, 0.3)
+            depth = max(math.sqrt(max(whole - (_FALL + added) ** 2 / 12, 0.0)) / _SPREAD, 0.1)
         self.mean = (self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)) * ratio
         widest = max((self.mean - _LOWEST) / (2.5 * 0.0055 * self.depth), 0.0)
         self.range = round(min(_RANGE * ratio * depth, widest, 99))
@@ -307,7 +317,7 @@ def _finish(samples: Samples, starts: list[int], chars: list[tuple[int, int]], p
         samples = _spread(grid, prosody.energy_range)[: len(samples)]
     samples = _rough(samples, prosody, seed)
     # Fitted to what is measured: brighter voices lose level in espeak's tone curve, higher ones gain some.
-    level = 1.12 * prosody.gain + 0.65 * prosody.tilt - 0.29 * prosody.f0_shift
+    level = prosody.gain + 0.65 * prosody.tilt - 0.29 * prosody.f0_shift
     if level:
         samples = samples * np.float32(10 ** (level / 20))
     speech = Speech(
@@ -342,14 +352,14 @@ def _rough(samples: Samples, prosody: Prosody, seed: int) -> Samples:
     noise = _noise()
     place = derive(seed, "breath") % len(noise)
     factor = np.take(noise, np.arange(place, place + len(samples)), mode="wrap")
-    factor *= np.float32(math.sqrt(min(power, 0.35)))
+    factor *= np.float32(math.sqrt(min(power, 0.6)))
     factor += 1.0
     factor *= samples
     return factor
 
 
 # Mean movement of F0 in st from one 10 ms frame to the next: espeak's own, and what is added to a neutral reading.
-_MOVES, _ADDED = 0.10, 0.14
+_MOVES, _ADDED = 0.13, 0.16
 # st/s: formants move along with the final slope, by at most 30% at its end.
 _BEND = 16.0
 
@@ -375,7 +385,7 @@ def _glide(samples: Samples, starts: list[int], prosody: Prosody, plan: _Pitch, 
     Formants move along, by a few per cent. ``starts`` are moved with the samples.
     """
     n = len(samples)
-    depth = plan.range / (_RANGE * 2 ** (prosody.f0_shift / 12))
+    depth = plan.range / (_RANGE * 2 ** ((prosody.f0_shift - plan.lift) / 12))
     wanted = prosody.movement * math.hypot(_MOVES, _ADDED)
     amount = math.sqrt(max(wanted * wanted - (_MOVES * depth) ** 2, 0.0))
     table = _wander()
@@ -528,26 +538,27 @@ class _Engine:
             total.update((self.source / name).read_bytes())
         return total.hexdigest()
 
-    def pitch(self, speaker: str) -> tuple[float, float]:
-        """(base, depth) in Hz of a speaker's voice file: see :class:`_Pitch`."""
+    def pitch(self, speaker: str, lift: int) -> tuple[float, float]:
+        """(base, depth) in Hz of a speaker's voice file raised by ``lift`` semitones: see :class:`_Pitch`."""
         variant = speaker.split("+")[1]
         if variant not in self.voices:
             low, high = _variant(self.source, variant)[1]
             semitones, _ = _derivation(variant)[1]
             scale = 2 ** (semitones / 12)
-            depth = (high - low) * 50 / _RANGE
+            depth = (high - low) * _DEPTH
             mean = (low - 9) + (high - low) * (0.48 + 0.27)
             base = (mean - depth * (0.48 + 0.27 * _RANGE / 50)) * 2 ** ((50 - _PITCH) / 50)
             self.voices[variant] = (base * scale, depth * scale)
-        return self.voices[variant]
+        base, depth = self.voices[variant]
+        return base * 2 ** (lift / 12), depth * 2 ** (lift / 12)
 
-    def variant(self, speaker: str, tilt: int) -> str:
-        """Name of the speaker's voice file with ``tilt`` half dB per octave, written on first use."""
+    def variant(self, speaker: str, tilt: int, lift: int) -> str:
+        """The speaker's voice file, ``tilt`` half dB per octave and ``lift`` semitones up, written on first use."""
         variant = speaker.split("+")[1]
-        name = f"{variant}{tilt:+d}"
+        name = f"{variant}{tilt:+d}{lift:+d}"
         if name not in self.written:
             lines, _ = _variant(self.source, variant)
-            base, depth = self.pitch(speaker)
+            base, depth = self.pitch(speaker, lift)
             scale = _derivation(variant)[1][1]
             body = [_formant(line, scale) for line in lines]
             body += ["flutter 0", "roughness 0", f"pitch {round(base + 9)} {round(base + 9 + depth)}", _tone(tilt / 2)]
@@ -563,17 +574,17 @@ class _Engine:
         return name
 
     def speak(
-        self, raw: str, accent: str, speaker: str, range_: int, prosody: Prosody
+        self, raw: str, accent: str, speaker: str, plan: _Pitch, prosody: Prosody
     ) -> tuple[npt.NDArray[np.int16], list[tuple[int, int]]]:
         """int16 samples, and (character of ``raw`` from 1, sample) for each word that starts."""
         # A raised voice is brighter by itself.
-        tilt = min(max(round(1.9 * prosody.tilt - 0.1 * prosody.f0_shift), -12), 16)
+        tilt = min(max(round(1.9 * prosody.tilt - 0.1 * prosody.f0_shift), -12), 24)
         # espeak lowers the base as it widens the range; below zero hertz, at its lowest pitch, it crashes.
-        base, depth = self.pitch(speaker)
-        range_ = min(range_, int(50 * (1 + 0.7 * base / max(depth, 1.0))))
+        base, depth = self.pitch(speaker, plan.lift)
+        range_ = min(plan.range, int(50 * (1 + 0.7 * base / max(depth, 1.0))))
         data = raw.encode()
         with self.lock:
-            name = f"{accent}+{self.variant(speaker, tilt)}".encode()
+            name = f"{accent}+{self.variant(speaker, tilt, plan.lift)}".encode()
             if self.lib.espeak_SetVoiceByName(name) != 0:
                 raise MissingPartError(
                     f"espeak-ng has no voice {name.decode()!r}", mend="pip install --force-reinstall espeakng-loader"
