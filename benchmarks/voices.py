@@ -1,9 +1,9 @@
 """The neural voice measured: read-back, word times, cost, speakers.
 
-python benchmarks/voices.py readback en|zh [--count 102] [--emotional]
+python benchmarks/voices.py readback en|zh [--count 102] [--emotional] [--everyone]
 python benchmarks/voices.py edges          # word times beside pauses against the sound; against a recogniser
 python benchmarks/voices.py cost           # CPU of synthesis with prosody over CPU of bare synthesis
-python benchmarks/voices.py speakers       # similarity within and between speakers
+python benchmarks/voices.py speakers en|zh # similarity within and between speakers, and of mixes
 """
 
 from __future__ import annotations
@@ -15,66 +15,67 @@ from pathlib import Path
 
 import numpy as np
 
+from duologue.corpus.emotion import DUOLOGUE
+from duologue.generate.emotion_prosody import draw
 from duologue.generate.prosody import Prosody
 from duologue.generate.seeds import stream
 from duologue.generate.voices.kokoro import KokoroVoice
 from duologue.generate.voices.kokoro_timing import audible
 
 RATE = 24_000
+MIXES = 8
+EMOTIONS = [label for label in DUOLOGUE.labels if label != "neutral"]
 
 
 def texts(language: str) -> list[str]:
     return (Path(__file__).parent / f"texts_{language}.txt").read_text("utf-8").split("\n")[:-1]
 
 
-def drawn(i: int) -> Prosody:
-    """A lively prosody, wide as the strong emotions of the table are."""
-    r = stream(7, i)
-    return Prosody(
-        f0_shift=r.uniform(-3, 7), f0_range=r.uniform(0.6, 1.7), f0_slope=r.uniform(-2, 1), f0_final=r.uniform(-5, 5),
-        tempo=r.uniform(0.85, 1.25), gain=r.uniform(-6, 10), energy_range=r.uniform(-1, 2), tilt=r.uniform(-2, 3),
-        breath=r.uniform(0, 4),
-    )  # fmt: skip
+def drawn(i: int, sex: str = "female") -> tuple[str, Prosody]:
+    """Emotions and intensities in turn, each drawn anew from the table: ("angry-3", its prosody)."""
+    label, intensity = EMOTIONS[i % len(EMOTIONS)], 1 + i // len(EMOTIONS) % 3
+    return f"{label}-{intensity}", draw(label, intensity, sex, stream(7, i))
 
 
-def readback(language: str, count: int, emotional: bool) -> None:
-    import jiwer
+def readback(language: str, count: int, emotional: bool, everyone: bool) -> None:
     from pypinyin import lazy_pinyin
 
     from duologue.listen.readback import compare, tokens
     from duologue.listen.words import Recogniser
 
+    def syllables(t: str) -> str:
+        return " ".join(lazy_pinyin("".join(tokens(t, "zh"))))
+
     voice, recogniser = KokoroVoice(), Recogniser(1)
-    speakers = [s.id for s in voice.speakers(language)]
-    said, heard, who = [], [], []
+    speakers = voice.speakers(language, everyone=everyone)
+    said, heard, who, how = [], [], [], []
     for i, text in enumerate(texts(language)[:count]):
-        who.append(speakers[i % len(speakers)])
-        prosody = drawn(i) if emotional else Prosody()
-        speech = voice.synthesise(text, language=language, speaker=who[-1], prosody=prosody, seed=i)
+        speaker = speakers[i % len(speakers)]
+        kind, prosody = drawn(i, speaker.sex) if emotional else ("neutral", Prosody())
+        speech = voice.synthesise(text, language=language, speaker=speaker.id, prosody=prosody, seed=i)
         samples = speech.samples / max(1.0, float(np.abs(speech.samples).max()))
         said.append(text)
         heard.append(recogniser.hear(samples, RATE, language=language, times=False).text)
-    kind = "emotional" if emotional else "neutral"
-    result = compare(said, heard, language)
-    unit = "CER" if language == "zh" else "WER"
-    print(
-        f"{language} {kind}: {unit} {result.rate:.3f} ({result.errors}/{result.length}), "
-        f"{result.exact}/{len(said)} exact"
-    )
-    if language == "zh":
-        # The recogniser picks characters; which of several with one sound says nothing about the voice.
-        def syllables(t: str) -> str:
-            return " ".join(lazy_pinyin("".join(tokens(t, "zh")))) or "-"
+        who.append(speaker.id)
+        how.append(kind)
 
-        print(f"  syllables without tone: {jiwer.wer(list(map(syllables, said)), list(map(syllables, heard))):.3f}")
-    for speaker in speakers:
-        mine = [i for i, w in enumerate(who) if w == speaker]
-        if mine and language == "zh":
-            part = compare([said[i] for i in mine], [heard[i] for i in mine], language)
-            syl = jiwer.wer([syllables(said[i]) for i in mine], [syllables(heard[i]) for i in mine])
-            print(f"  {speaker}: {part.rate:.3f} ({part.errors}/{part.length}), syllables {syl:.3f}")
-    for reference, guess in result.worst[:6]:
-        print(f"  {reference} | {guess}")
+    def line(name: str, mine: list[int]) -> str:
+        part = compare([said[i] for i in mine], [heard[i] for i in mine], language)
+        line = f"{name}: {part.rate:.3f} ({part.errors}/{part.length})"
+        if language == "zh":
+            # A recogniser picks characters; which of several with one sound says nothing about the voice.
+            wrong = compare([syllables(said[i]) for i in mine], [syllables(heard[i]) for i in mine], "en")
+            line += f", toneless syllables {wrong.rate:.3f} ({wrong.errors}/{wrong.length})"
+        return line + f", {part.exact}/{len(mine)} exact"
+
+    unit = "CER" if language == "zh" else "WER"
+    print(line(f"{language} {'emotional' if emotional else 'neutral'}: {unit}", list(range(len(said)))))
+    for keys in (who, how, [k[-1] for k in how]) if emotional else (who,):
+        for key in sorted(set(keys)):
+            print("  " + line(key, [i for i, k in enumerate(keys) if k == key]))
+    for reference, guess in compare(said, heard, language).worst[:8]:
+        i = said.index(reference)
+        print(f"  {who[i]} {how[i]}: {reference} | {guess}")
 
 
 def edges() -> None:
@@ -121,7 +122,7 @@ def cost() -> None:
     pool = texts("en")[:12]
     voice.synthesise(pool[0], language="en", speaker="af_heart")
     for i, text in enumerate(pool):
-        prosody = drawn(i)
+        _, prosody = drawn(i)
         prosody = Prosody(**{f: getattr(prosody, f) for f in prosody.__struct_fields__ if f != "tempo"})
         for turn in (0, 1) if i % 2 else (1, 0):
             start = time.process_time()
@@ -133,27 +134,51 @@ def cost() -> None:
     print(f"CPU with prosody / bare: {edited / plain:.3f} (equal durations)")
 
 
-def speakers() -> None:
+def speakers(language: str) -> None:
+    """Are speakers, and mixes of two styles half and half, persons of their own?
+
+    The limit is the similarity below which 95% of the pairs of distinct speakers of one sex lie: a mix that is nearer
+    to one of its parents, or to anybody else, than that is not kept apart.
+    """
     from duologue.listen.identity import SpeakerEncoder, similarity
 
     voice, encoder = KokoroVoice(), SpeakerEncoder()
-    for language in ("en", "zh"):
-        pool = texts(language)[:3]
-        of = {}
-        for s in voice.speakers(language):
-            of[s.id] = [encoder.embed(voice.synthesise(t, language=language, speaker=s.id).samples, RATE) for t in pool]
-        same = [similarity(a, b) for e in of.values() for a, b in itertools.combinations(e, 2)]
-        pairs = {
-            (a, b): float(np.mean([similarity(x, y) for x in of[a] for y in of[b]]))
-            for a, b in itertools.combinations(of, 2)
-        }
-        sexed = [v for (a, b), v in pairs.items() if a[1] == b[1]]
+    pool = texts(language)[:4]
+    lines = [" ".join(pool[:2]), " ".join(pool[2:])]
+
+    def embed(speaker: str) -> list[np.ndarray]:
+        return [encoder.embed(voice.synthesise(t, language=language, speaker=speaker).samples, RATE) for t in lines]
+
+    def between(x: str, y: str) -> float:
+        return float(np.mean([similarity(a, b) for a in of[x] for b in of[y]]))
+
+    of = {s.id: embed(s.id) for s in voice.speakers(language, everyone=True)}
+    same = [similarity(a, b) for a, b in of.values()]
+    pairs = sorted(((between(a, b), a, b) for a, b in itertools.combinations(of, 2) if a[1] == b[1]), reverse=True)
+    values = [v for v, _, _ in pairs]
+    limit = float(np.percentile(values, 95))
+    print(
+        f"{language}: one speaker, two texts: 5% {np.percentile(same, 5):.2f}, median {np.median(same):.2f}; "
+        f"two speakers of one sex: median {np.median(values):.2f}, 95% {limit:.2f}, most {values[0]:.2f}"
+    )
+    for v, a, b in pairs[:4]:
+        print(f"  {a} {b} {v:.2f}")
+    apart = 0
+    originals = list(of)
+    farthest = pairs[::-1][:MIXES]
+    for v, a, b in farthest:
+        # A mix is half of each style; the farthest pairs leave it the most room.
+        kept = voice._styles[a]
+        voice._styles[a] = (kept + voice._styles[b]) / 2
+        of["mix"] = embed(a)
+        voice._styles[a] = kept
+        nearest = max(originals, key=lambda o: between("mix", o))
+        apart += between("mix", nearest) < limit
         print(
-            f"{language}: same speaker 5% {np.percentile(same, 5):.2f} median {np.median(same):.2f}; "
-            f"different, same sex median {np.median(sexed):.2f} 95% {np.percentile(sexed, 95):.2f}"
+            f"  mix of {a} and {b} (apart {v:.2f}): to its parents {between('mix', a):.2f}, {between('mix', b):.2f}; "
+            f"nearest {nearest} {between('mix', nearest):.2f}"
         )
-        for (a, b), v in sorted(pairs.items(), key=lambda kv: -kv[1])[:5]:
-            print(f"  {a} {b} {v:.2f}")
+    print(f"  mixes kept apart: {apart} of {len(farthest)}")
 
 
 if __name__ == "__main__":
@@ -162,8 +187,11 @@ if __name__ == "__main__":
     parser.add_argument("language", nargs="?", choices=["en", "zh"], default="en")
     parser.add_argument("--count", type=int, default=102)
     parser.add_argument("--emotional", action="store_true")
+    parser.add_argument("--everyone", action="store_true", help="speakers above the read-back limit too")
     args = parser.parse_args()
     if args.what == "readback":
-        readback(args.language, args.count, args.emotional)
+        readback(args.language, args.count, args.emotional, args.everyone)
+    elif args.what == "speakers":
+        speakers(args.language)
     else:
-        {"edges": edges, "cost": cost, "speakers": speakers}[args.what]()
+        {"edges": edges, "cost": cost}[args.what]()

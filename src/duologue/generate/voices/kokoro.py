@@ -6,14 +6,17 @@ nothing and leaves the words whole.
 
 from __future__ import annotations
 
-from functools import cached_property
+import csv
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from typing import cast
 
 import numpy as np
 
 from duologue.corpus.speaker import Sex
 from duologue.errors import UserError
 from duologue.generate.prosody import NEUTRAL, Prosody
-from duologue.generate.voices import kokoro_prosody
+from duologue.generate.voices import kokoro_prosody, response
 from duologue.generate.voices.kokoro_network import SAMPLE_RATE, FloatArray, Network
 from duologue.generate.voices.kokoro_phonemes import Phonemiser, Piece
 from duologue.generate.voices.kokoro_timing import HALF, Placed, onset_offset, place
@@ -21,16 +24,14 @@ from duologue.generate.voices.voice import Speech, SpokenWord, VoiceSpeaker
 from duologue.models import store
 from duologue.models.catalogue import KOKORO
 
-_SEXES: dict[str, Sex] = {"f": "female", "m": "male"}
-_ACCENTS = {"a": "en-US", "b": "en-GB", "z": "zh-CN"}
-_LANGUAGES = {"a": "en", "b": "en", "z": "zh"}
-_STYLES = tuple(f.name[len("voices/") : -len(".bin")] for f in KOKORO.files if f.name.startswith("voices/"))
+# Share of words (characters where Chinese) that a recogniser gets wrong: three times what a whole language may have.
+READ_BACK_LIMIT = 0.15
 # Beyond this the network hurries; its own limit is 510.
 _CHUNK_TOKENS = 300
 
 
 class KokoroVoice:
-    """Neural voice for English (28 speakers) and Mandarin (8), 24 kHz.
+    """Neural voice for English (28 speakers) and Mandarin (7, and one that is hard to recognise), 24 kHz.
 
     Word times come from the durations that the network gives each phoneme, in steps of 12.5 ms, before any sound
     is made. Where a word borders on a pause of 100 ms or more its edge is where the network's own energy curve
@@ -39,7 +40,7 @@ class KokoroVoice:
     """
 
     name = "kokoro"
-    version = f"{KOKORO.version}+1"
+    version = f"{KOKORO.version}+2"
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
@@ -48,10 +49,14 @@ class KokoroVoice:
     def weights_sha256(self) -> str:
         return KOKORO.sha256
 
-    def speakers(self, language: str) -> tuple[VoiceSpeaker, ...]:
+    def speakers(self, language: str, *, everyone: bool = False) -> tuple[VoiceSpeaker, ...]:
+        """Speakers that a recogniser understands; ``everyone`` adds those above ``READ_BACK_LIMIT``.
+
+        ``kokoro_speakers.csv`` holds each one's measured errors. Who is left out can still speak, if named.
+        """
         if language not in ("en", "zh"):
             raise UserError("unknown language", field="language", value=language, allowed="en, zh")
-        return tuple(_speaker(s) for s in _STYLES if _LANGUAGES[s[0]] == language)
+        return tuple(s for s, rate in _table() if language in s.languages and (everyone or rate <= READ_BACK_LIMIT))
 
     def synthesise(
         self, text: str, *, language: str, speaker: str, prosody: Prosody = NEUTRAL, seed: int = 0
@@ -60,11 +65,12 @@ class KokoroVoice:
 
         Text beyond about 300 phonemes is spoken sentence by sentence (or clause by clause) and joined.
         """
-        known = {s.id for s in self.speakers(language)}
+        known = {s.id for s in self.speakers(language, everyone=True)}
         if speaker not in known:
             raise UserError(
                 f"unknown speaker of voice 'kokoro' for {language}", value=speaker, allowed=", ".join(sorted(known))
             )
+        prosody = response.command(response.shipped(self.name), prosody)
         pieces = self._phonemiser.pieces(text, language, british=speaker.startswith("b"))
         chunks = _chunks(pieces)
         parts: list[FloatArray] = []
@@ -114,20 +120,28 @@ class KokoroVoice:
         words = place(chunk, features)
         edited, words = kokoro_prosody.edit(features, words, prosody, last=last)
         samples = self._network.sound(edited, style)
-        samples = kokoro_prosody.colour(samples, words, prosody, seed)
+        samples = kokoro_prosody.colour(samples, edited.f0, words, prosody, seed)
         return samples, words
 
 
-def _speaker(style: str) -> VoiceSpeaker:
-    """Kokoro's style names: accent, sex, name ("bf_emma" is British and female)."""
-    return VoiceSpeaker(
-        id=style,
-        languages=(_LANGUAGES[style[0]],),
-        sex=_SEXES[style[1]],
-        age="adult",
-        parent=style,
-        accent=_ACCENTS[style[0]],
-    )
+@lru_cache
+def _table() -> tuple[tuple[VoiceSpeaker, float], ...]:
+    """Each speaker with its read-back error rate; ids are Kokoro's: accent, sex, name."""
+    with files("duologue.generate.voices").joinpath("kokoro_speakers.csv").open(encoding="utf-8") as file:
+        return tuple(
+            (
+                VoiceSpeaker(
+                    id=row["id"],
+                    languages=(row["language"],),
+                    sex=cast(Sex, row["sex"]),
+                    age="adult",
+                    parent=row["parent"],
+                    accent=row["accent"],
+                ),
+                int(row["errors"]) / int(row["length"]),
+            )
+            for row in csv.DictReader(file)
+        )
 
 
 def _chunks(pieces: list[Piece]) -> list[list[Piece]]:
