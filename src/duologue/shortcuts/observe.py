@@ -122,7 +122,8 @@ def labels_of(d: Dialogue) -> dict[str, str]:
         labels["scenario"] = d.scenario
         labels["action"] = " > ".join(d.events[0].expected) if d.events else "none"
     else:
-        if d.scenario != "dialogue":
+        # Clips of other tasks (a request to speak in a feeling) look otherwise and are never conflict items.
+        if "recognition" in d.tasks:
             labels["agreement"] = "conflict" if d.scenario == "conflict_clip" else "agreement"
         felt = emotions(d)
         first = next((felt[t.index] for t in d.turns if t.role == "user" and t.index in felt), None)
@@ -132,7 +133,10 @@ def labels_of(d: Dialogue) -> dict[str, str]:
 
 
 def groups_of(d: Dialogue) -> dict[str, str]:
-    """What a guess must not lean on: the story, the speaker, the noise and the dialogue itself."""
+    """What a guess must not lean on: the story, the speaker, the noise and the dialogue itself.
+
+    ``cell`` is the kind of dialogue; how many of each kind a split holds is the recipe's choice, not an artefact.
+    """
     user = next((s for s in d.speakers if s.role == "user"), None)
 
     def first(kind: str) -> str:
@@ -140,7 +144,8 @@ def groups_of(d: Dialogue) -> dict[str, str]:
 
     person = (user.parent_voice or user.id) if user else d.id
     story = first("script_family") or first("source_recording") or person
-    return {"story": story, "speaker": person, "noise": d.acoustics.noise or d.id, "dialogue": d.id}
+    cell = " ".join((*d.languages, *d.tasks, d.scenario, str(sum(t.role == "user" for t in d.turns))))
+    return {"story": story, "speaker": person, "noise": d.acoustics.noise or d.id, "dialogue": d.id, "cell": cell}
 
 
 def kind_of(noise: str) -> str:

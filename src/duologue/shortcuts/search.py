@@ -105,6 +105,8 @@ def search(
         rows = [o for o in (pairs if target == "twin" else single) if target in o.labels]
         for clues in CLUES:
             if rows and (matrix := _matrix(rows, clues)) is not None:
+                if target == "split" and clues not in ("words", "speaker"):
+                    matrix = _within_cells(matrix, [o.groups["cell"] for o in rows])
                 fold = "dialogue" if target == "twin" else _FOLDS.get((target, clues), "story")
                 result = guess(
                     matrix,
@@ -155,6 +157,21 @@ def _matrix(rows: list[Observation], clues: str) -> Vector | None:
     if any(o.names.get(clues) for o in rows):
         parts.append(names_of(rows, clues))
     return np.column_stack(parts) if parts else None
+
+
+def _within_cells(matrix: Vector, cells: list[str]) -> Vector:
+    """Each feature less its cell's mean, over its cell's deviation: what is left tells no mix of cells."""
+    matrix = matrix.copy()
+    names = np.array(cells)
+    for cell in np.unique(names):
+        at = np.flatnonzero(names == cell)
+        block = matrix[at]
+        known = np.isfinite(block)
+        n = np.maximum(known.sum(0), 1)
+        mean = np.where(known, block, 0.0).sum(0) / n
+        sd = np.sqrt(np.where(known, (block - mean) ** 2, 0.0).sum(0) / n)
+        matrix[at] = (block - mean) / np.where(sd > 0, sd, 1.0)
+    return matrix
 
 
 def _judged(
