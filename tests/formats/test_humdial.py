@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from duologue.corpus import read
+from duologue.corpus.check import check
 from duologue.corpus.invariants import breaches
 from duologue.corpus.truth import emotions
 from duologue.errors import UserError
@@ -242,3 +243,12 @@ def test_wav_headers_are_plain(small: read.Corpus, tmp_path: Path) -> None:
     humdial.export(small, tmp_path / "out", ExportOptions(answers=True))
     data = next((tmp_path / "out").rglob("*.wav")).read_bytes()
     assert struct.unpack_from("<HHI", data, 20) == (1, 1, 16_000)
+
+
+def test_a_synthetic_official_set_imports_without_findings(
+    small: read.Corpus, tmp_path: Path, rights: dict[str, str]
+) -> None:
+    """Nobody's consent is missing, and no addressee is asked for where the layout has none."""
+    humdial.export(small, tmp_path / "one", ExportOptions(answers=True))
+    take(tmp_path / "one", tmp_path / "back", {**rights, "kind": "synthetic", "consent": "not-applicable"})
+    assert [f for f in check(tmp_path / "back").findings if "split" not in f.field] == []

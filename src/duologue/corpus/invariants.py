@@ -172,7 +172,8 @@ def _turns(d: Dialogue) -> Iterator[Breach]:
             yield f"{at}.speaker", t.speaker, _ids(d.speakers), "unknown speaker"
         elif roles[t.speaker] != t.role:
             yield f"{at}.role", t.role, roles[t.speaker], "not the role of its speaker"
-        if t.addressee not in roles and (t.addressee or d.source == "synthetic"):
+        # Recordings and other layouts need not tell whom a turn addresses; what a recipe made does.
+        if t.addressee not in roles and (t.addressee or d.provenance.recipe_sha256):
             yield f"{at}.addressee", t.addressee, _ids(d.speakers), "unknown addressee"
         if t.language not in d.languages:
             yield f"{at}.language", t.language, ", ".join(d.languages), "not a language of the dialogue"

@@ -248,7 +248,13 @@ def _take(work: Importing, path: Path, task: str, record: dict[str, Any]) -> Non
         rights=rights,
         groups={"speaker": (user,), "source_recording": (sha256[:16],)},
         speakers=(
-            Speaker(id=user, role="user", languages=(language,), synthetic=False, consent_id=rights.consent_id),
+            Speaker(
+                id=user,
+                role="user",
+                languages=(language,),
+                synthetic=kind == "synthetic",
+                consent_id=rights.consent_id,
+            ),
             *([Speaker(id=system, role="system", languages=(language,), synthetic=True)] if replies else []),
         ),
         turns=tuple(
