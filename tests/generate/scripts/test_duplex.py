@@ -189,7 +189,7 @@ def test_stop_requests_are_taken_up_again_in_many_dialogues() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_backchannel_words_also_answer_the_system(language: str) -> None:
     words = set()
-    for seed in range(40):
+    for seed in range(150):
         script = write(brief(language=language, scenario="backchannel", contrast=True, seed=seed))
         assert not script.events
         asked = [i for i, x in enumerate(script.lines[:-2]) if x.role == "system" and x.text[-1] in "?？"]

@@ -44,6 +44,19 @@ _SHORT = {"en": 8, "zh": 15}
 _Move = tuple[Exchange, str, int]
 
 
+def _lowered(text: str, template: str) -> str:
+    """``text`` with its first letter small again where its template's is (so that a lead can be put before it)."""
+    first = re.search(r"[A-Za-z]", template)
+    return text[:1].lower() + text[1:] if first and first.group().islower() else text
+
+
+def _mentions(text: str, key: str, language: str) -> bool:
+    """Whether ``text`` shares a longer word (en) or two characters in a row (zh) with ``key``."""
+    if language == "en":
+        return any(w in text.lower() for w in _WORDS.findall(key.lower()) if len(w) > 4)
+    return any(key[i : i + 2] in text for i in range(len(key) - 1))
+
+
 def _size(text: str, language: str) -> int:
     if language == "en":
         return len(text.split())
@@ -69,6 +82,7 @@ class _Composer:
         self.stopped: Exchange | None = None
         self.resumable = True
         self.used: set[str] = set()
+        self.said: tuple[str, ...] = ()  # the last answer's sentences, without lead and closing words
         # The user's mood colours some lines; most dialogues are neutral.
         self.mood = self.rng.choices(
             ("neutral", "happy", "calm", "sad", "angry", "fearful", "surprised"), (66, 9, 7, 4, 5, 4, 5)
@@ -135,6 +149,7 @@ class _Composer:
                 kind=kind,
                 text_raw=text.raw,
                 feeling=feeling or Feeling(),
+                emphasis=next(iter(text.spans.get("em", ())), None),
                 pause_at=pause_at,
                 over=over,
                 skeleton=f"{part}:{text.skeleton}" if text.skeleton else part,
@@ -167,6 +182,7 @@ class _Composer:
             rows = rows[skip:]
         if rows[0].startswith(_YES):
             lead = ""  # "sure" and "yes" in one breath
+        lead = self.expand(lead).text if lead else ""
         said = [self.expand(self.join(lead, rows[0])), *(self.expand(s) for s in rows[1:])]
         target = low if brisk or self.rng.random() < 0.3 else self.rng.randint(ideal_low, ideal_high)
         keep, size = {0}, _size(said[0].text, self.language)
@@ -176,6 +192,8 @@ class _Composer:
                 keep.add(i)
                 size += more
         parts = [said[i].text for i in sorted(keep)]
+        bare = parts[0].removeprefix(lead).strip()
+        self.said = (_lowered(bare, rows[0]), *parts[1:])
         if len(rows) > 1 and self.rng.random() < 0.3:
             parts.append(self.expand(self.pick("close")).text)
         shape = "".join("." + said[i].skeleton for i in sorted(keep))
@@ -298,20 +316,15 @@ class _Composer:
 
     def repetition(self, move: _Move, over: int) -> _Move:
         exchange = move[0]
-        key = exchange.key and self.rng.random() < 0.7
+        # The scene cuts the answer between 20 and 80%, so only its first sentence is sure to have been heard.
+        heard = self.said
+        key = bool(exchange.key) and _mentions(heard[0], exchange.key, self.language)
         template = self.expand(self.pick("repeat_key" if key else "repeat"), key=exchange.key)
         lead = self.pick("repeat_lead", 0.8)
-        again = self.rng.choice(exchange.gist) if exchange.gist else ""
-
-        def reply() -> Expansion:
-            if not again:
-                return self.answer(exchange, lead, brisk=True)
-            row = Exchange(questions=(), answers=((again, *exchange.answers[0][1:]),))
-            return self.answer(row, lead, brisk=True)
-
+        restated = Exchange(questions=(), answers=(heard,))
         feeling = self.feel({"surprised": 0.1, "angry": 0.04, "sad": 0.02})
         line = self.put("user", template, "repeat", kind="interruption", over=over, feeling=feeling)
-        response = self.say(reply(), "reply.repeat")
+        response = self.say(self.answer(restated, lead, brisk=True), "reply.repeat")
         self.event(line, over, ("stop", "respond"), response)
         return exchange, "", response
 
@@ -329,7 +342,14 @@ class _Composer:
 
     def termination(self, move: _Move, over: int, resumed: bool) -> _Move:
         feeling = self.feel({"angry": 0.15, "surprised": 0.06, "calm": 0.05, "sad": 0.02})
-        line = self.put("user", self.expand(self.pick("stop")), "stop", kind="interruption", over=over, feeling=feeling)
+        line = self.put(
+            "user",
+            self.expand(self.join(self.pick("before_stop", 0.3), self.pick("stop"))),
+            "stop",
+            kind="interruption",
+            over=over,
+            feeling=feeling,
+        )
         self.event(line, over, ("stop", "wait", "resume") if resumed else ("stop", "wait"))
         if resumed:
             self.stopped = move[0]
@@ -344,8 +364,12 @@ class _Composer:
         line = self.ask(self.pick("resume"), "resume")
         return exchange, self.pick("resume_lead"), line
 
+    def signal(self) -> str:
+        """A backchannel: a quarter of them the short words alone."""
+        return self.pick("backchannel" if self.rng.random() < 0.25 else "backchannel_more")
+
     def backchannel(self, over: int) -> None:
-        said = self.expand(self.pick("backchannel"))
+        said = self.expand(self.signal())
         feeling = self.feel({"surprised": 0.08, "happy": 0.08, "calm": 0.05})
         line = self.put("user", said, "backchannel", kind="backchannel", over=over, feeling=feeling)
         self.event(line, over, ("continue",))
@@ -382,7 +406,8 @@ class _Composer:
         options = self.near("others") if self.rng.random() < 0.7 else self.pool(f"others_{place}")
         choice = self.rng.choice([o for o in options if o not in self.used] or options)
         self.used.add(choice)
-        said = self.expand(choice, call=self.pool(f"call_{self.situation.relationship}"))
+        ahead = self.pick("ahead", 0.45) if choice.startswith(("{call}", "{name}")) else ""
+        said = self.expand(self.join(ahead, choice), call=self.pool(f"call_{self.situation.relationship}"))
         feeling = self.feel({"happy": 0.08, "angry": 0.06, "calm": 0.04})
         line = self.put("user", said, "others", to="addressee", kind="others_directed", over=over, feeling=feeling)
         self.event(line, query, ("ignore",) if over is None else ("ignore", "continue"))
@@ -518,7 +543,7 @@ class _Composer:
         """A backchannel word that answers the system's question."""
         if turns == 1 or self.rng.random() < 0.4:
             self.say(self.expand(self.pick("offer")), "offer")
-            self.ask(self.pick("backchannel"), "yes")
+            self.ask(self.signal(), "yes")
             self.say(self.answer(self.topic.main, self.pick("lead", 0.5)), "answer")
             self.plain(turns, 1)
             return
@@ -533,7 +558,7 @@ class _Composer:
                 )
             self.say(said, "answer")
             if index == at:
-                self.ask(self.pick("backchannel"), "yes")
+                self.ask(self.signal(), "yes")
                 self.say(self.answer(self.summary()), "answer")
 
     def complete_prefix(self, turns: int) -> None:

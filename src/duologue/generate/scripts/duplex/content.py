@@ -2,13 +2,14 @@
 
 A topic file starts with ``@ domain | settings | relationships`` and holds topics. A line's first word tells
 what it is; the rest is a template of :mod:`duologue.generate.scripts.grammar` in which ``^`` marks a place
-where the speaker may pause and ``~`` such a place before which the words are complete in themselves::
+where the speaker may pause and ``~`` such a place before which the words are complete in themselves,
+and ``*word*`` the word that is stressed::
 
     = id | noun phrase for the topic
     c something that the user may say first
     q the question (several lines: several wordings)
     a an answer: sentences parted by " / "; the first is always said, the others in order, as many as fit
-    r the answer's gist in other words (said again on request)
+    r the answer's gist in other words (for a short or summed-up reply)
     k noun phrase that a request for repetition asks for
     + a later question on the topic    (its answers follow as "a")
     ! a correction by the user         (its corrected answers follow as "a")
@@ -64,6 +65,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 def _marked(template: str, language: str) -> str:
     space = " " if language == "en" else ""
     marks = {"^": f"{space}{{filler}}<pause/>{space}", "~": f"<pause/><cut/>{space}"}
+    template = re.sub(r"\*(.+?)\*", r"<em>\1</em>", template)
     return re.sub(r" *([\^~]) *", lambda m: marks[m.group(1)], template)
 
 
