@@ -1,4 +1,4 @@
-"""The listener is right about half the time on real actors it never heard; rendered emotion is heard about as well."""
+"""The listener is right about half the time on real actors it never heard (rendered ones: benchmarks/emotion.py)."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ MEASURES = tuple(LIMITS)
 RATIOS = frozenset({"f0_range", "movement", "tempo"})
 _WEAK = 0.6
 # Share of ``within`` that is prosody: the rest is the measure's own error, which rendered speech shows anew.
-_REPEATS = 0.75
+_REPEATS = 0.45
 
 
 Square = tuple[tuple[float, ...], ...]

@@ -48,7 +48,7 @@ _DERIVED = {"": (0.0, 1.0), "-low": (-1.5, 0.97), "-high": (1.5, 1.03)}
 # Accents without a trilled r, whose cycle counter survives from one utterance to the next.
 _ACCENTS = {"en": ("en-us", "en", "en-gb-x-rp", "en-029", "en-us-nyc"), "zh": ("cmn-latn-pinyin",)}
 
-# A neutral reading uses these: the range is half as wide again as espeak's own, whose readings are flatter than people's.
+# A neutral reading uses these. The range is half as wide again as espeak's own, which is flatter than people's.
 _PITCH, _RANGE, _RATE = 26, 39, 165
 # Hz of depth for one of the variant's own range: leaves room for two and a half times the neutral range.
 _DEPTH = 50 / 26
@@ -185,7 +185,8 @@ def _lift(prosody: Prosody) -> int:
 class _Pitch:
     """Where each word's pitch lies: espeak's pitch command for a span, and the range for the utterance.
 
-    A speaker has ``base`` Hz and ``depth`` Hz (its two figures in the voice file, raised by ``lift`` semitones). espeak then speaks with mean
+    A speaker has ``base`` Hz and ``depth`` Hz (its two figures in the voice file, raised by ``lift`` semitones).
+    espeak then speaks with mean
     base * 2**((command - 50) / 50) + depth * (0.48 + 0.27 * range / 50) and a standard deviation of about
     0.0055 * depth * range Hz: fitted to its output over commands 0..99 and ranges 0..99.
     """

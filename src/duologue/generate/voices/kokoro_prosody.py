@@ -6,6 +6,8 @@ Everything is relative to the network's own neutral rendering, measured from its
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,12 +23,14 @@ _STEP = HALF / SAMPLE_RATE  # seconds of one step of F0 and energy
 _VOICED = 50.0  # Hz; below lie unvoiced steps and the network's short slides into voicing
 _F0_MIN, _F0_MAX = 55.0, 750.0
 _FINAL = 0.3  # seconds of voicing at the end that ``f0_final`` bends
-_SMOOTH = 7  # steps (88 ms): what is slower is melody, what is faster is movement
+_SLOW, _FAST = 9, 3  # steps (112 and 38 ms): slower is melody, faster is the network's jitter, between is movement
 _STRETCH = 1.2  # duration of the emphasised word
 _LIFT_DB = 2.5  # its level
 _BEFORE_PAUSE = 1.3  # lengthening of the last 75 ms before an inserted pause
 # Harmonics-to-noise ratio of neutral speech that ``breath`` is reckoned from, in dB.
 _HNR_DB = 16.0
+_COMB_DB = 4.2  # most that one pass of the comb takes off the noise
+_SOUNDING = 25.0  # dB below the loud frames that still count as sound
 
 
 def edit(features: Features, words: list[Placed], prosody: Prosody, *, last: bool) -> tuple[Features, list[Placed]]:
@@ -69,9 +73,10 @@ def _melody(f0: FloatArray, words: list[Placed], p: Prosody, *, last: bool) -> F
         wanted = (p.f0_range * st.std()) ** 2 - (steeper * t.std()) ** 2
         spread = max(float(deviation[voiced].std()), 1e-6)
         scale = float(np.clip(np.sqrt(max(wanted, 0.0)) / spread, 0.3 * p.f0_range, 1.5 * p.f0_range))
-        slow = np.convolve(np.pad(deviation, _SMOOTH // 2, mode="edge"), np.ones(_SMOOTH) / _SMOOTH, "valid")
-        fast = deviation - slow
-        new = mean + p.f0_shift + steeper * (t - centre)
+        slow = _smooth(deviation, _SLOW)
+        jitter = deviation - _smooth(deviation, _FAST)
+        fast = deviation - slow - jitter
+        new = mean + p.f0_shift + steeper * (t - centre) + jitter[voiced]
         new += scale * slow[voiced] + _movement(slow, fast, voiced, scale, p.movement) * fast[voiced]
         if p.f0_final and last:
             start = time[np.flatnonzero(voiced)[max(0, voiced.sum() - round(_FINAL / (_STEP * p.tempo)))]]
@@ -81,6 +86,10 @@ def _melody(f0: FloatArray, words: list[Placed], p: Prosody, *, last: bool) -> F
     changed = f0.copy()
     changed[voiced] = np.clip(np.exp2(new / 12), _F0_MIN, _F0_MAX)
     return changed
+
+
+def _smooth(contour: Floats, steps: int) -> Floats:
+    return np.convolve(np.pad(contour, steps // 2, mode="edge"), np.full(steps, 1 / steps), "valid")
 
 
 def _movement(slow: Floats, fast: Floats, voiced: npt.NDArray[np.bool_], scale: float, ratio: float) -> float:
@@ -94,7 +103,7 @@ def _movement(slow: Floats, fast: Floats, voiced: npt.NDArray[np.bool_], scale: 
         return scale
     target = ratio**2 * (aa + 2 * ab + bb)
     root = (scale * ab) ** 2 - bb * (scale**2 * aa - target)
-    return float(np.clip((np.sqrt(max(root, 0.0)) - scale * ab) / bb, 0.0, 3.0))
+    return float(np.clip((np.sqrt(max(root, 0.0)) - scale * ab) / bb, 0.0, 8.0))
 
 
 def _filled(f0: FloatArray, voiced: npt.NDArray[np.bool_]) -> Floats:
@@ -189,11 +198,11 @@ def _sources(counts: Ints) -> tuple[Ints, Ints, Ints]:
     return source, np.arange(len(source)) - first, counts[source]
 
 
-def colour(samples: FloatArray, words: list[Placed], p: Prosody, seed: int) -> FloatArray:
+def colour(samples: FloatArray, f0: FloatArray, words: list[Placed], p: Prosody, seed: int) -> FloatArray:
     """Level and voice quality: energy range, emphasis, spectral tilt, breath, gain. Length stays.
 
-    All but ``gain`` keep the mean power, so that level is told by ``gain`` alone. A negative ``breath`` (less
-    noise than the network makes) cannot be had and is left out.
+    ``f0`` [2T] in Hz is the curve that the samples were made with. All but ``gain`` keep the mean power, so that level
+    is told by ``gain`` alone.
     """
     lifted = p.emphasis is not None and p.emphasis_st > 0
     if not len(samples) or (not lifted and (p.gain, p.energy_range, p.tilt, p.breath) == (0.0, 0.0, 0.0, 0.0)):
@@ -208,6 +217,10 @@ def colour(samples: FloatArray, words: list[Placed], p: Prosody, seed: int) -> F
         out = np.fft.irfft(np.fft.rfft(out) * _tilt(len(out), p.tilt), len(out))
     if p.breath > 0:
         out = out + _breath(out, p.breath, seed)
+    elif p.breath < 0:
+        passes = min(math.ceil(-p.breath / _COMB_DB), 3)
+        for _ in range(passes):
+            out = _clear(out, f0, -p.breath / passes)
     out *= np.sqrt(power / np.mean(out**2)) * 10 ** (p.gain / 20)
     return out.astype(np.float32)
 
@@ -221,13 +234,16 @@ def _frame_db(samples: Floats) -> Floats:
 def _levels(samples: Floats, words: list[Placed], p: Prosody) -> Floats:
     """Gain in dB of each 25 ms frame."""
     level = _frame_db(samples)
-    active = level > level.max() - 35
+    level -= np.quantile(level, 0.95)
+    active = level > -_SOUNDING
     gain = np.zeros(len(level))
     if p.energy_range and active.sum() > 3:
-        mean, sd = level[active].mean(), max(float(level[active].std()), 1.0)
-        factor = np.clip((sd + p.energy_range) / sd, 0.3, 2.5) - 1
-        gain = np.clip(factor * (np.maximum(level, level.max() - 35) - mean), -12, 9)
-        gain = np.convolve(np.pad(gain, 1, mode="edge"), np.array([0.25, 0.5, 0.25]), "valid")
+        sd = max(float(level[active].std()), 1.0)
+        factor = np.clip((sd + p.energy_range) / sd, 0.3, 3.0)
+        # Weak sounds get weaker, and stay sounds.
+        heard = np.maximum(level, -_SOUNDING)
+        gain = np.clip(factor * heard, 1.0 - _SOUNDING, 6.0) - heard
+        gain = np.convolve(np.pad(gain, 1, mode="edge"), np.array([0.15, 0.7, 0.15]), "valid")
     if p.emphasis is not None and p.emphasis_st > 0:
         gain = gain + _LIFT_DB * _bump(2 * len(level), words, p)[::2]
     return gain
@@ -241,9 +257,9 @@ def _envelope(gain_db: Floats, length: int) -> Floats:
 
 
 def _tilt(length: int, db_per_octave: float) -> Floats:
-    """Factor per FFT bin: a slope about 1 kHz from 100 Hz to 8 kHz, flat beyond."""
+    """Factor per FFT bin: a slope about 1 kHz from 100 Hz to 4 kHz, flat beyond, where there is mostly noise."""
     hertz = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
-    factor: Floats = 10 ** (db_per_octave * np.log2(np.clip(hertz, 100, 8000) / 1000) / 20)
+    factor: Floats = 10 ** (db_per_octave * np.log2(np.clip(hertz, 100, 4000) / 1000) / 20)
     return factor
 
 
@@ -267,3 +283,22 @@ def _breath(samples: Floats, fall_db: float, seed: int) -> Floats:
     wanted = own * (10 ** (fall_db / 10) - 1) * np.mean(samples**2)
     scaled: Floats = noise * np.sqrt(wanted / max(float(np.mean(noise**2)), 1e-20))
     return scaled
+
+
+def _clear(samples: Floats, f0: FloatArray, rise_db: float) -> Floats:
+    """Voiced sound averaged with itself one period before and after (a comb), which raises its harmonicity.
+
+    With weights w/4, 1 - w/2, w/4 the noise keeps 1 - w + 3/8 w^2 of its power: at most 4.3 dB are taken off.
+    """
+    kept = max(10 ** (-rise_db / 10), 0.375)
+    weight = (1 - np.sqrt(max(1 - 1.5 * (1 - kept), 0.0))) / 0.75
+    at = np.arange(len(samples), dtype=np.float64)
+    centres = (np.arange(len(f0)) + 0.5) * HALF
+    voiced = f0 >= _VOICED
+    if not voiced.any():
+        return samples
+    period = SAMPLE_RATE / np.exp2(np.interp(at, centres, _filled(f0, voiced)) / 12)
+    mixed = weight * np.interp(at, centres, voiced.astype(np.float64))
+    around = np.interp(at - period, at, samples) + np.interp(at + period, at, samples)
+    cleared: Floats = samples + mixed * (around / 4 - samples / 2)
+    return cleared
