@@ -47,7 +47,7 @@ LIMITS = {
 MEASURES = tuple(LIMITS)
 RATIOS = frozenset({"f0_range", "movement", "tempo"})
 _WEAK = 0.6
-# Share of ``within`` that is drawn: the rest is the measure's own error and what a voice adds, shown anew when rendered.
+# Share of ``within`` that is drawn: the rest is the measure's own error and what a voice adds of itself.
 _REPEATS = 0.45
 
 
