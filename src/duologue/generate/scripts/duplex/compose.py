@@ -344,7 +344,7 @@ class _Composer:
         feeling = self.feel({"angry": 0.15, "surprised": 0.06, "calm": 0.05, "sad": 0.02})
         line = self.put(
             "user",
-            self.expand(self.join(self.pick("before_stop", 0.3), self.pick("stop"))),
+            self.expand(self.join(self.pick("before_stop", 0.4), self.pick("stop"))),
             "stop",
             kind="interruption",
             over=over,
@@ -406,7 +406,7 @@ class _Composer:
         options = self.near("others") if self.rng.random() < 0.7 else self.pool(f"others_{place}")
         choice = self.rng.choice([o for o in options if o not in self.used] or options)
         self.used.add(choice)
-        ahead = self.pick("ahead", 0.45) if choice.startswith(("{call}", "{name}")) else ""
+        ahead = self.pick("ahead", 0.6) if choice.startswith(("{call}", "{name}")) else ""
         said = self.expand(self.join(ahead, choice), call=self.pool(f"call_{self.situation.relationship}"))
         feeling = self.feel({"happy": 0.08, "angry": 0.06, "calm": 0.04})
         line = self.put("user", said, "others", to="addressee", kind="others_directed", over=over, feeling=feeling)
