@@ -169,7 +169,7 @@ def speakers(language: str) -> None:
     for v, a, b in farthest:
         # A mix is half of each style; the farthest pairs leave it the most room.
         kept = voice._styles[a]
-        voice._styles[a] = (kept + voice._styles[b]) / 2
+        voice._styles[a] = 0.5 * kept + 0.5 * voice._styles[b]
         of["mix"] = embed(a)
         voice._styles[a] = kept
         nearest = max(originals, key=lambda o: between("mix", o))

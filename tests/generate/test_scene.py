@@ -19,6 +19,8 @@ from duologue.generate.acoustics.room import path
 from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.scene import Scene, SceneSettings, compose
 from duologue.generate.script import Feeling, Line
+from duologue.models import store
+from duologue.models.catalogue import KOKORO
 
 SETTINGS = SceneSettings()
 CONDITIONS = (
@@ -284,38 +286,50 @@ def test_noise_from_a_folder_with_digital_silence_leaves_none_in_the_microphone(
     assert scene.dialogue.acoustics.noise_source == "recorded"
 
 
-def test_real_speech_agrees_with_its_annotation() -> None:
-    """espeak on scripts of every scenario, English and Mandarin."""
-    pytest.importorskip("espeakng_loader")
+@pytest.mark.parametrize(
+    ("name", "part", "scenarios"),
+    [
+        (
+            "espeak",
+            "espeakng_loader",
+            ("follow_up", "termination", "backchannel", "pause", "third_party", "others_directed"),
+        ),
+        pytest.param("kokoro", "onnxruntime", ("follow_up", "backchannel", "third_party"), marks=pytest.mark.long),
+    ],
+)
+def test_real_speech_agrees_with_its_annotation(name: str, part: str, scenarios: tuple[str, ...]) -> None:
+    """Scripts of the scenarios, English and Mandarin, spoken by the voice."""
+    pytest.importorskip(part)
+    if name == "kokoro" and not store.installed(KOKORO):
+        pytest.skip("needs `duologue models fetch kokoro`")
     from duologue.generate.item import CastMember
     from duologue.generate.script import Brief
     from duologue.generate.scripts.embedded import EmbeddedWriter
-    from duologue.generate.voices.espeak import EspeakVoice
+    from duologue.registry import load
 
-    voice, writer, errors = EspeakVoice(), EmbeddedWriter(), []
+    voice, writer, errors = load("voices", name)(), EmbeddedWriter(), []
     for language in ("en", "zh"):
         speakers = voice.speakers(language)
-        for n, name in enumerate(
-            ("follow_up", "termination", "backchannel", "pause", "third_party", "others_directed")
-        ):
-            family = writer.families(language, "duplex", name)[n]
+        for n, scene_name in enumerate(scenarios):
+            family = writer.families(language, "duplex", scene_name)[n]
             of = writer.write(
                 Brief(
                     language=language,
                     track="duplex",
-                    task="interruption" if n < 2 else "rejection",
-                    scenario=name,
+                    task="interruption" if scene_name in ("follow_up", "termination") else "rejection",
+                    scenario=scene_name,
                     family=family,
                     user_turns=2,
                     seed=n,
                 )
             )
             cast = tuple(
-                CastMember(role=role, voice="espeak", speaker=s.id, parent=s.parent, sex=s.sex, age=s.age)  # type: ignore[arg-type]
-                for role, s in zip(("user", "system", "third_party", "addressee"), speakers[n::7], strict=False)
+                CastMember(role=role, voice=name, speaker=s.id, parent=s.parent, sex=s.sex, age=s.age)  # type: ignore[arg-type]
+                for role, s in zip(("user", "system", "third_party", "addressee"), (speakers * 4)[n::7], strict=False)
             )
             planned = item(of, n, cast=cast, stems=True, twin=True, room="shoebox-001")
-            scene = compose(planned, of, {"espeak": voice}, SETTINGS)
+            scene = compose(planned, of, {name: voice}, SETTINGS)
             assert sha_less(scene.dialogue) == []
             errors += edge_errors(scene)
+    print(f"{name}: {len(errors)} edges, median {np.median(errors):.1f} ms, 95% {np.quantile(errors, 0.95):.1f} ms")
     assert np.median(errors) <= 20 and np.quantile(errors, 0.95) <= 50

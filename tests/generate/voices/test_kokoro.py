@@ -26,8 +26,14 @@ def voice() -> KokoroVoice:
 def test_speakers_are_those_of_the_model_and_say_their_sex(voice: KokoroVoice) -> None:
     assert len(voice.speakers("en")) == 28
     chinese = voice.speakers("zh")
-    assert [s.sex for s in chinese] == ["female"] * 4 + ["male"] * 4
+    assert [s.sex for s in chinese] == ["female"] * 3 + ["male"] * 4
     assert all(s.parent == s.id for s in chinese)
+
+
+def test_who_is_hard_to_recognise_speaks_only_if_named(voice: KokoroVoice) -> None:
+    everyone = {s.id for s in voice.speakers("zh", everyone=True)}
+    assert everyone - {s.id for s in voice.speakers("zh")} == {"zf_xiaoni"}
+    assert voice.synthesise("好。", language="zh", speaker="zf_xiaoni").samples.any()
 
 
 def test_words_lie_in_order_inside_the_sound_and_cover_the_text(voice: KokoroVoice) -> None:
