@@ -61,7 +61,7 @@ class Recogniser:
             from opencc import OpenCC
         except ImportError as error:
             raise _missing(error) from error
-        return OpenCC("t2s").convert
+        return OpenCC("tw2s").convert
 
     def hear(
         self, samples: npt.NDArray[np.float32], sample_rate: int, *, language: str | None = None, times: bool = True
