@@ -60,15 +60,7 @@ def test_clean_neural_speech_is_read_back(language: str, speaker: str, text: str
 
 @needs_models
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "language",
-    [
-        "en",
-        pytest.param(
-            "zh", marks=pytest.mark.xfail(strict=True, reason="5.1% of characters, 1.4% of toneless syllables")
-        ),
-    ],
-)
+@pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_hundred_sentences_are_read_back(language: str) -> None:
     """All speakers in turn; a language may have 5% of its words (characters) wrong."""
     pytest.importorskip("faster_whisper")
