@@ -12,11 +12,11 @@ import soundfile
 from duologue.corpus import read
 from duologue.corpus.annotation import LabelAnnotation
 from duologue.corpus.invariants import breaches
+from duologue.corpus.recording import read_recording
 from duologue.corpus.truth import emotions
 from duologue.errors import UserError
 from duologue.formats import folder
 from duologue.formats.format import ImportReport, options_of
-from duologue.formats.recording import read_recording
 
 
 def take(src: Path, out: Path, rights: dict[str, str], **more: Any) -> ImportReport:

@@ -22,6 +22,7 @@ from duologue.corpus.audio import Channel, ChannelKind
 from duologue.corpus.dialogue import LANGUAGES, SCHEMA_VERSION, TRACKS, Dialogue, SourceKind, Split, Track
 from duologue.corpus.emotion import DUOLOGUE, INTENSITIES, EmotionValue
 from duologue.corpus.provenance import Provenance, Step
+from duologue.corpus.recording import SUFFIXES, Recording, read_recording
 from duologue.corpus.rights import Rights
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
@@ -29,7 +30,6 @@ from duologue.errors import UserError
 from duologue.formats.aside import aside, reveal
 from duologue.formats.format import ImportOptions, ImportReport, Problem
 from duologue.formats.landing import Landing
-from duologue.formats.recording import SUFFIXES, Recording, read_recording
 
 # What a column is usually called, first match first.
 COLUMNS: dict[str, tuple[str, ...]] = {

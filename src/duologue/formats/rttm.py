@@ -17,6 +17,7 @@ import numpy as np
 from duologue.corpus.annotation import TimeAnnotation, TimeMark
 from duologue.corpus.audio import Channel
 from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
+from duologue.corpus.recording import SUFFIXES, Recording, read_recording
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
 from duologue.errors import UserError
@@ -24,7 +25,6 @@ from duologue.formats.aside import aside, reveal
 from duologue.formats.folder import language_of, provenance
 from duologue.formats.format import ImportOptions, ImportReport, Overlap, Problem
 from duologue.formats.landing import Landing
-from duologue.formats.recording import SUFFIXES, Recording, read_recording
 
 # A segment may pass the end of its recording by this much (seconds) before it is a problem: times are rounded.
 SLACK = 0.05

@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from duologue.corpus.dialogue import LANGUAGES, Dialogue, Split
 from duologue.corpus.provenance import Provenance, Step
+from duologue.corpus.recording import read_recording
 from duologue.errors import UserError
 from duologue.formats.folder import language_of
 from duologue.formats.format import ImportOptions, Problem
 from duologue.formats.landing import Landing
-from duologue.formats.recording import read_recording
 
 _SPLITS: dict[str, Split] = {"train": "train", "dev": "dev", "test": "test", "unassigned": "unassigned"}
 

@@ -1,0 +1,1 @@
+"""Scoring: what a system did in a dialogue, and how well."""
