@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from duologue.corpus.dialogue import Dialogue
-from duologue.corpus.event import Event, RealisedEvent
+from duologue.corpus.event import Event
 from duologue.corpus.interval import Intervals
 from duologue.corpus.observation import Observation, SaidWord, WordsFrom
 from duologue.corpus.turn import Turn

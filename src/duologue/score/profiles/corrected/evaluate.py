@@ -1,0 +1,139 @@
+"""Score a run with the corrected profile: item by item, in batches, with flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import msgspec
+
+from duologue.corpus.read import Corpus, OpenDialogue
+from duologue.corpus.run import Run
+from duologue.score.exchange import Exchange
+from duologue.score.hear import Ears, hear
+from duologue.score.profiles.corrected import card
+from duologue.score.profiles.corrected.events import Reading
+from duologue.score.profiles.corrected.item import Answer, Judged, answers, score
+from duologue.score.profiles.corrected.limits import DEFAULT, Limits
+from duologue.score.scorecard import ItemScore, Scorecard
+
+PROFILE = "corrected"
+BATCH = 16
+
+
+class Reader(Reading, Protocol):
+    """All that is asked of text: what is content, what answers what, what goes on, what repeats."""
+
+    methods: dict[str, str]
+
+    def first_content(self, words: Sequence[str], language: str) -> int | None: ...
+
+    def judge(self, given: Sequence[tuple[Exchange, Answer]]) -> list[Judged]: ...
+
+    def naturalness(self, given: Sequence[tuple[Exchange, Sequence[Answer], Sequence[Judged]]]) -> list[float | None]:
+        """The judge-free naturalness of each item's replies, None where nothing was said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``keep`` decides which items are expected (None: all); ``limits`` the rules' thresholds."""
+
+    limits: Limits = DEFAULT
+    keep: Callable[[OpenDialogue], bool] | None = None
+
+
+def expected(corpus: Corpus, options: Options) -> Iterator[OpenDialogue]:
+    """The items that a run has to answer for: the track 2 dialogues with audio that pass the filters."""
+    for item in corpus:
+        if item.dialogue.track == "duplex" and item.dialogue.audio and (options.keep is None or options.keep(item)):
+            yield item
+
+
+def evaluate(
+    corpus: Corpus,
+    run: Run,
+    ears: Ears,
+    reader: Reader,
+    options: Options = Options(),
+    *,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Scorecard:
+    """The card of ``run``; ``advance`` is told how many items are done since the last call."""
+    items: list[ItemScore] = []
+    for scored in score_items(expected(corpus, options), run, ears, reader, options.limits):
+        items += scored
+        advance(len(scored))
+    return assemble(items, corpus, run, reader, options.limits)
+
+
+def score_items(
+    items: Iterable[OpenDialogue], run: Run, ears: Ears, reader: Reader, limits: Limits
+) -> Iterator[list[ItemScore]]:
+    """Scores, a batch at a time: texts of a batch are read together, audio is let go after each item."""
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield score_exchanges(hear(batch, run, ears), reader, limits)
+
+
+def score_exchanges(exchanges: Sequence[Exchange], reader: Reader, limits: Limits) -> list[ItemScore]:
+    """Scores of exchanges, in order. One that was not observed scores 0 with the reason."""
+    given = [answers(x, reader.first_content, limits) for x in exchanges]
+    said = [(x, a) for x, rows in zip(exchanges, given, strict=True) for a in rows if a.text]
+    verdicts = dict(zip(((x.dialogue.id, a.wanted.index) for x, a in said), reader.judge(said), strict=True))
+    judged = [
+        {a.wanted.index: verdicts[x.dialogue.id, a.wanted.index] for a in rows if a.text}
+        for x, rows in zip(exchanges, given, strict=True)
+    ]
+    natural = reader.naturalness(
+        [
+            (x, [a for a in rows if a.text], [verdict[a.wanted.index] for a in rows if a.text])
+            for x, rows, verdict in zip(exchanges, given, judged, strict=True)
+        ]
+    )
+    scores = []
+    for x, rows, verdict, worth in zip(exchanges, given, judged, natural, strict=True):
+        one = score(x, rows, verdict, reader, limits)
+        if one.outcome != "scored":
+            one = msgspec.structs.replace(
+                one, utility=0.0, behaviour=0.0, speed=0.0, relevance=None, events=(), replies=(), why=x.observation.why
+            )
+        scores.append(msgspec.structs.replace(one, naturalness=worth))
+    return scores
+
+
+def assemble(items: Sequence[ItemScore], corpus: Corpus, run: Run, reader: Reader, limits: Limits) -> Scorecard:
+    """The card of scored items."""
+    warnings = []
+    if run.broken:
+        warnings.append(f"observations that could not be read: {'; '.join(run.broken[:5])}")
+    said = run.manifest.corpus_sha256
+    if said and said != corpus.manifest.corpus_sha256:
+        warnings.append("the run says that it heard another corpus; ids that are not in it count as missing")
+    changed = {k: str(v) for k, v in msgspec.structs.asdict(limits).items() if v != getattr(DEFAULT, k)}
+    heard = sorted({i.words_from for i in items if i.words_from})
+    return Scorecard(
+        profile=PROFILE,
+        system=run.manifest.system,
+        mode=run.manifest.mode,
+        comparable="files" if run.manifest.mode == "files" else "live",
+        corpus=corpus.manifest.name,
+        corpus_sha256=corpus.manifest.corpus_sha256,
+        expected=len(items),
+        scored=sum(i.outcome == "scored" for i in items),
+        accounted=card.accounted(items),
+        headline=card.headline(items),
+        cells=card.cells(items),
+        delays=card.delays(items),
+        rates=card.rates(items),
+        methods={
+            "words": " and ".join(heard) or "none",
+            **reader.methods,
+            **{f"limit {k}": v for k, v in changed.items()},
+        },
+        warnings=tuple(warnings),
+        extra_files=tuple(run.extra),
+        items=tuple(items),
+    )
