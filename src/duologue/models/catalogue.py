@@ -161,6 +161,25 @@ WHISPER = Model(
     ),
 )
 
+SILERO = Model(
+    name="silero",
+    what="Silero VAD 6.2, 16 kHz, whole files at once, ONNX",
+    version="6.2.3",
+    licence="MIT",
+    origin="Silero VAD by the Silero Team, inside its package silero-vad",
+    used_for="where speech is",
+    pip=("silero-vad==6.2.3",),
+    files=(
+        # The wheel's .onnx files and its .jit hold one network; its .safetensors holds another.
+        ModelFile(
+            name="silero_vad_16k_sequence.onnx",
+            sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+            size=1246165,
+            parts=(("silero_vad", "silero_vad/data/silero_vad_16k_sequence.onnx"),),
+        ),
+    ),
+)
+
 ESPEAK = Model(
     name="espeak",
     what="espeak-ng 1.52, library and data",
@@ -201,7 +220,7 @@ E5 = Model(
     ),
 )
 
-MODELS = (KOKORO, WHISPER, ESPEAK, RESEMBLYZER, E5)
+MODELS = (KOKORO, WHISPER, SILERO, ESPEAK, RESEMBLYZER, E5)
 
 
 def find(name: str) -> Model:
