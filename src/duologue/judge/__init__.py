@@ -1,0 +1,1 @@
+"""Judgements that rules cannot make: rubrics, judges behind chat endpoints, and their verdicts."""
