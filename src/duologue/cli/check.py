@@ -11,9 +11,9 @@ import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from duologue.cli.progress import bar
 from duologue.corpus.check import Report, check
 from duologue.corpus.finding import Finding
 from duologue.corpus.manifest import read_manifest
@@ -39,18 +39,8 @@ def command(corpus: Path, as_json: bool, fast: bool, workers: int) -> None:
         total: int | None = read_manifest(corpus).totals.dialogues
     except UserError:
         total = None  # The check says what is wrong with it.
-    with Progress(
-        TextColumn("check"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("", total=total)
-        report = check(corpus, decode=not fast, workers=workers, progress=lambda n: progress.advance(task, n))
+    with bar("check", total) as done:
+        report = check(corpus, decode=not fast, workers=workers, progress=done)
     if as_json:
         plain = {"dialogues": report.dialogues, "findings": report.findings}
         click.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2))

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from duologue.cli.progress import bar
 from duologue.corpus.read import open as open_corpus
 from duologue.shortcuts.search import Search, search
 
@@ -36,20 +36,8 @@ def command(
     Exit code 1 where a shortcut is found that no reason excuses. Words and the course of energy are reported only.
     """
     opened = open_corpus(corpus, language=language, track=track)
-    with Progress(
-        TextColumn("listening"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("", total=min(sample, len(opened)))
-        found = search(
-            opened, sample=sample, permutations=permutations, seed=seed, progress=lambda: progress.advance(task)
-        )
+    with bar("listening", min(sample, len(opened))) as done:
+        found = search(opened, sample=sample, permutations=permutations, seed=seed, progress=lambda: done(1))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
     else:

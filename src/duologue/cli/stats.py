@@ -9,9 +9,9 @@ import click
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from duologue.cli.progress import bar
 from duologue.corpus.describe import Distribution, Stats, describe
 from duologue.corpus.read import Corpus
 from duologue.corpus.write import write_atomic
@@ -31,18 +31,8 @@ def command(corpus: Path, as_json: bool, html: Path | None) -> None:
     Example:  duologue stats data/demo --html report.html
     """
     opened = Corpus(corpus)
-    with Progress(
-        TextColumn("stats"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("", total=len(opened))
-        stats = describe(opened, lambda: progress.advance(task))
+    with bar("stats", len(opened)) as done:
+        stats = describe(opened, lambda: done(1))
     if html is not None:
         from duologue.report.corpus_page import render
 

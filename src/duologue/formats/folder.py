@@ -27,7 +27,7 @@ from duologue.corpus.rights import Rights
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
 from duologue.errors import UserError
-from duologue.formats.aside import aside, reveal
+from duologue.formats.aside import aside
 from duologue.formats.format import ImportOptions, ImportReport, Problem
 from duologue.formats.landing import Landing
 
@@ -139,16 +139,7 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
             notes.append(f"{unknown_speakers} recordings name no speaker: each counts as a speaker of its own")
         if not any(rows) or (problems and (not options.skip_bad or len(problems) >= len(rows))):
             return ImportReport(written=False, problems=tuple(problems), notes=tuple(notes))
-        manifest = landing.finish(out.name, {"import": "folder", "skipped": [f"{p.where}: {p.what}" for p in problems]})
-        reveal(fresh, out)
-    return ImportReport(
-        written=True,
-        dialogues=manifest.totals.dialogues,
-        seconds=manifest.totals.seconds,
-        corpus_sha256=manifest.corpus_sha256,
-        problems=tuple(problems),
-        notes=tuple(notes),
-    )
+        return landing.reveal(out, "folder", problems, notes)
 
 
 def _channel_kinds(count: int, kind: str) -> tuple[ChannelKind, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.manifest import AUDIO, Manifest
 from duologue.corpus.write import codec_part, encode_dialogue, encode_flac, write_atomic, write_manifest, write_shard
 from duologue.errors import UserError
+from duologue.formats.aside import reveal
+from duologue.formats.format import ImportReport, Overlap, Problem
 
 
 class Landing:
-    """Collects dialogues and their samples in ``folder``; :meth:`finish` closes the corpus.
+    """Collects dialogues and their samples in ``folder``; :meth:`finish` closes the corpus and
+    :meth:`reveal` also gives it its name.
 
     Audio goes to disk as it comes; only the lines of JSON stay in memory.
     """
@@ -69,4 +73,25 @@ class Landing:
         return write_manifest(
             self._folder,
             Manifest(name=name, duologue=version("duologue"), parts=(codec_part(),), shards=shards, notes=notes),
+        )
+
+    def reveal(
+        self,
+        out: Path,
+        source: str,
+        problems: Sequence[Problem],
+        notes: Sequence[str],
+        overlap: dict[str, Overlap] | None = None,
+    ) -> ImportReport:
+        """Finish, and give the folder the name ``out``. ``source`` is the format that was imported."""
+        manifest = self.finish(out.name, {"import": source, "skipped": [f"{p.where}: {p.what}" for p in problems]})
+        reveal(self._folder, out)
+        return ImportReport(
+            written=True,
+            dialogues=manifest.totals.dialogues,
+            seconds=manifest.totals.seconds,
+            corpus_sha256=manifest.corpus_sha256,
+            problems=tuple(problems),
+            notes=tuple(notes),
+            overlap=overlap or {},
         )

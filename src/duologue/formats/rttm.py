@@ -21,7 +21,7 @@ from duologue.corpus.recording import SUFFIXES, Recording, read_recording
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
 from duologue.errors import UserError
-from duologue.formats.aside import aside, reveal
+from duologue.formats.aside import aside
 from duologue.formats.folder import language_of, provenance
 from duologue.formats.format import ImportOptions, ImportReport, Overlap, Problem
 from duologue.formats.landing import Landing
@@ -75,17 +75,7 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
             overlap[uri] = overlap_of(dialogue)
         if not overlap or (problems and not options.skip_bad):
             return ImportReport(written=False, problems=tuple(problems), notes=tuple(notes), overlap=overlap)
-        manifest = landing.finish(out.name, {"import": "rttm", "skipped": [f"{p.where}: {p.what}" for p in problems]})
-        reveal(fresh, out)
-    return ImportReport(
-        written=True,
-        dialogues=manifest.totals.dialogues,
-        seconds=manifest.totals.seconds,
-        corpus_sha256=manifest.corpus_sha256,
-        problems=tuple(problems),
-        notes=tuple(notes),
-        overlap=overlap,
-    )
+        return landing.reveal(out, "rttm", problems, notes, overlap)
 
 
 def overlap_of(dialogue: Dialogue) -> Overlap:

@@ -66,14 +66,4 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
             raise UserError("nothing with the official names found", where=str(src), allowed=__doc__.split("\n\n")[1])
         if not work.dialogues or (work.problems and not options.skip_bad):
             return ImportReport(written=False, problems=tuple(work.problems), notes=tuple(work.notes))
-        skipped = [f"{p.where}: {p.what}" for p in work.problems]
-        manifest = work.landing.finish(out.name, {"import": "humdial", "skipped": skipped})
-        reveal(folder, out)
-    return ImportReport(
-        written=True,
-        dialogues=manifest.totals.dialogues,
-        seconds=manifest.totals.seconds,
-        corpus_sha256=manifest.corpus_sha256,
-        problems=tuple(work.problems),
-        notes=tuple(work.notes),
-    )
+        return work.landing.reveal(out, "humdial", work.problems, work.notes)
