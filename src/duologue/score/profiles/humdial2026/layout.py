@@ -186,6 +186,15 @@ class _Search:
         """Names of the folders above ``place`` up to the root's own, the nearest first."""
         return [*reversed(place.parts[:-1]), self.root.resolve().name]
 
+    def scenario_folders(self, place: Path) -> list[str]:
+        """The folder that tells the scenario of ``place`` and those below it, the nearest first; none if none does.
+
+        The root's own name counts only for what lies directly in it.
+        """
+        names = self.folders(place)[: max(1, len(place.parts) - 1)]
+        last = next((i for i, n in enumerate(names) if scenario_of(n) is not None), None)
+        return [] if last is None else names[: last + 1]
+
     def language_of(self, place: Path) -> str:
         return next((x for n in self.folders(place) if (x := language_of(n)) is not None), self.language)
 
@@ -202,12 +211,12 @@ class _Search:
             return
         if match is None:
             return
-        folder = next((n for n in self.folders(place) if scenario_of(n) is not None), None)
-        if folder is None:
+        names = self.scenario_folders(place)
+        if not names:
             if _BASE.match(match["base"]):
                 self.problem(path, "its folder names no scenario")
             return
-        if folder.casefold().endswith("_eval"):
+        if names[-1].casefold().endswith("_eval"):
             self.problem(path, "in a judge's copy (_eval), which is not scored")
             return
         part = ("clean_" if match["clean"] else "") + ("output" if match["output"] else "main")
@@ -227,9 +236,9 @@ class _Search:
                 for path in parts.values():
                     self.problem(path, f"belongs to no recording: there is no {base}.wav and no {base}_sentence.json")
                 continue
-            names = self.folders(anchor)
-            scenario = next(s for n in names if (s := scenario_of(n)) is not None)
-            if scenario == "none":
+            names = self.scenario_folders(anchor)
+            scenario = scenario_of(names[-1])
+            if scenario is None or scenario == "none":
                 self.problem(anchor, "a dialogue without an event, which has no official score")
                 continue
             if not (language := self.language_of(anchor)):
@@ -366,7 +375,7 @@ class _Tags:
         match = _TAGS.fullmatch(path.name)
         folder = match["folder"] if match else ""
         place = work.place[path]
-        names = [folder, *work.folders(place)]
+        names = [folder, *work.scenario_folders(place)]
         scenario = next((s for n in names if (s := scenario_of(n)) is not None), None)
         language = work.language_of(place)
         for number, row in rows:
