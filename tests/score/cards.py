@@ -189,7 +189,13 @@ def _item(item: OpenDialogue, style: str, rng: np.random.Generator, late: float)
             events=events,
             replies=replies,
             words_from="run",
-            official={"stop": 0.41, "response": 0.86, "first_response_delay": 0.9, "tag": "RESPOND"},
+            official={
+                "stop_latency": 0.41,
+                "response_latency": 0.86,
+                "first_response_delay": None,
+                "tag": "RESPOND",
+                "why": ["a reply that comes before the turn's end is left out"],
+            },
         )
     return GalleryItem(exchange=exchange, score=score, user=user, system=system)
 

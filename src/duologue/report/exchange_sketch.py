@@ -12,7 +12,8 @@ from duologue.report.printable import html
 from duologue.report.score_gallery import GalleryItem, Samples
 from duologue.report.verdict import COLOUR, MARK, grade, kind, measured, number
 from duologue.report.waveform import envelope
-from duologue.score.exchange import RATE, PlayedTurn
+from duologue.score.exchange import RATE, Exchange, PlayedTurn
+from duologue.score.scorecard import EventScore, ItemScore
 
 WIDTH, LEFT, RIGHT = 1000, 88, 12
 # Up to this many seconds words are written out; above, each is a tick with its text behind it.
@@ -28,15 +29,19 @@ def sketch(item: GalleryItem, *, start: float = 0.0, end: float | None = None) -
     return _Sketch(item, start, item.seconds if end is None else end).draw()
 
 
-def spoken(played: PlayedTurn) -> Iterator[tuple[str, float, float]]:
+def spoken(x: Exchange, played: PlayedTurn) -> Iterator[tuple[str, float, float]]:
     """(word, start, end) of a turn of the user's side where it was really played, in seconds."""
     segments = played.turn.segments
-    if not segments:
-        return
-    # Words lie on the corpus's clock; a live run moves the turn as a whole. Corpora that are scored are at 16 kHz.
-    moved = played.start - segments[0].start
+    rate = next((a.sample_rate for a in x.dialogue.audio if segments and a.id == segments[0].audio), RATE)
+    # Words lie on the corpus's clock; a live run moves the turn as a whole.
+    moved = played.start / RATE - segments[0].start / rate if segments else 0.0
     for w in played.turn.words:
-        yield w.text, (w.start + moved) / RATE, (w.end + moved) / RATE
+        yield w.text, w.start / rate + moved, w.end / rate + moved
+
+
+def placed(score: ItemScore) -> list[EventScore]:
+    """The events that were played; one that never was has no place in a picture."""
+    return [e for e in score.events if e.exercised or e.end > e.start]
 
 
 class _Sketch:
@@ -58,7 +63,7 @@ class _Sketch:
         bands = [
             f'<rect x="{self._x(e.start):.1f}" y="{top - 3:g}" width="{self._width(e.start, e.end):.1f}" '
             f'height="{waves - top + 3:g}" fill="{EVENT}" opacity="0.38"><title>{html(kind(e))}</title></rect>'
-            for e in self.item.score.events
+            for e in placed(self.item.score)
             if self._shown(e.start, e.end)
         ]
         bands += [
@@ -103,7 +108,7 @@ class _Sketch:
     def _labels(self) -> float:
         """Names of the events above their bands, on a second line where they would touch; gives the waves' top."""
         ends = [-1.0, -1.0]
-        for e in self.item.score.events:
+        for e in placed(self.item.score):
             if self._shown(e.start, e.end):
                 text = f"{kind(e)} {e.score:.2f}" + ("" if e.exercised else " (not exercised)")
                 size = _wide(text)
@@ -132,7 +137,7 @@ class _Sketch:
     def _user(self) -> None:
         x = self.item.exchange
         for role in ROLE:
-            words = [w for p in x.turns if p.turn.role == role for w in spoken(p)]
+            words = [w for p in x.turns if p.turn.role == role for w in spoken(x, p)]
             if words and (role == "user" or self.readable):
                 self._words(words, ROLE[role])
         for p in x.turns:

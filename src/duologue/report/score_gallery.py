@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from duologue.corpus.read import OpenDialogue
+from duologue.corpus.run import Run
 from duologue.score.exchange import RATE, Exchange
 from duologue.score.scorecard import EventScore, ItemScore, ReplyScore
 
@@ -26,6 +29,23 @@ class GalleryItem:
     @property
     def seconds(self) -> float:
         return max(len(self.user), len(self.system), self.exchange.length, 1) / RATE
+
+
+def gather(item: OpenDialogue, run: Run, exchange: Exchange, score: ItemScore) -> GalleryItem:
+    """What a page shows of ``item`` in ``run``: the user's audio as it was sent, and the system's as it was heard.
+
+    A run that kept no user's audio heard the corpus's own.
+    """
+    import soxr
+
+    seen = exchange.observation
+    system, _ = run.system(seen, item.dialogue)
+    if seen.user_channel is not None:
+        user, _ = run.system(msgspec.structs.replace(seen, channel=seen.user_channel), item.dialogue)
+    else:
+        heard, rate = item.audio(0)
+        user = np.asarray(heard if rate == RATE else soxr.resample(heard, rate, RATE), np.float32)
+    return GalleryItem(exchange=exchange, score=score, user=user, system=system)
 
 
 def choose(items: Sequence[ItemScore], *, worst: int = 9, best: int = 3) -> list[ItemScore]:

@@ -17,13 +17,13 @@ from duologue.corpus.emotion import DUOLOGUE
 from duologue.corpus.read import OpenDialogue
 from duologue.corpus.truth import emotions
 from duologue.errors import MissingPartError
+from duologue.report.fonts import families
 from duologue.report.palette import EVENT, REACTION, ROLE, ROLE_NAMES
 from duologue.report.transcript import feeling, span_text, times
 from duologue.report.waveform import envelope
 
 # Seconds in one row of the picture: words of English stay apart at this scale.
 ROW = 10.0
-_CJK = ("CJK", "Source Han", "WenQuanYi", "Microsoft YaHei", "SimHei", "PingFang", "Heiti", "Noto Sans SC", "Unicode")
 
 
 def draw(item: OpenDialogue, path: Path) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def draw(item: OpenDialogue, path: Path) -> tuple[str, ...]:
 
     d = item.dialogue
     main = item.file("main")
-    fonts, warnings = _fonts(d)
+    fonts, warnings = families("".join(t.text + t.intended_text for t in d.turns))
     samples, rate = item.audio(which=main.id)
     seconds = main.length / rate
     rows = max(1, math.ceil(seconds / ROW))
@@ -69,31 +69,6 @@ def draw(item: OpenDialogue, path: Path) -> tuple[str, ...]:
         figure.savefig(path, dpi=110, bbox_inches="tight")
         plt.close(figure)
     return warnings
-
-
-def _fonts(d: Dialogue) -> tuple[list[str], tuple[str, ...]]:
-    """Font families for this dialogue, and a warning where its characters would be missing."""
-    text = "".join(t.text + t.intended_text for t in d.turns)
-    if all(ord(c) < 0x2E80 for c in text):
-        return ["DejaVu Sans"], ()
-    from matplotlib import font_manager
-
-    def found() -> list[str]:
-        names = sorted({f.name for f in font_manager.fontManager.ttflist})
-        sc_first = sorted(names, key=lambda n: ("SC" not in n, "Sans" not in n, n))
-        return [n for n in sc_first if any(c in n for c in _CJK)]
-
-    if not found():
-        # The cached list may be older than a font that was just installed.
-        for file in font_manager.findSystemFonts():
-            if any(c.replace(" ", "") in Path(file).name.replace(" ", "") for c in _CJK):
-                font_manager.fontManager.addfont(file)
-    if names := found():
-        return ["DejaVu Sans", names[0]], ()
-    return ["DejaVu Sans"], (
-        "no font with Chinese characters is installed, so they show as boxes; "
-        "apt install fonts-noto-cjk (or install any Noto Sans CJK) and draw again",
-    )
 
 
 def _header(panel: Any, d: Dialogue, main: Audio) -> None:
