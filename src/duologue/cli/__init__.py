@@ -20,6 +20,7 @@ VERBS = {
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",
+    "leaderboard": "Rank the teams of a challenge.",
 }
 
 

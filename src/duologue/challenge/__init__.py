@@ -1,0 +1,1 @@
+"""What an organiser does with scores: rankings, submissions."""

@@ -1,0 +1,78 @@
+"""``duologue leaderboard``: rank the teams of a challenge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from duologue.challenge.leaderboard import Anchors, DuplexRank, anchors_of, compute_duplex, read_duplex
+from duologue.score.profiles.humdial2026.rounding import round_half_up
+
+
+@click.group()
+def command() -> None:
+    """Rank the teams of a challenge.
+
+    \b
+    Example:  duologue leaderboard compute duplex teams.csv
+    """
+
+
+@command.group()
+def compute() -> None:
+    """Compute a track's totals and ranks from its teams' scores."""
+
+
+@compute.command()
+@click.argument("teams", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--slope", type=click.Choice(["40", "50"]), default="40", show_default=True, help="Points from Lmin to Lbase."
+)
+@click.option("--lmin", type=float, help="Delay that scores 100, in seconds.")
+@click.option("--lbase", type=float, help="Delay that scores 100 - slope, in seconds.")
+@click.option(
+    "--anchors",
+    type=click.Choice(["published", "teams"]),
+    default="published",
+    show_default=True,
+    help="Where Lmin and Lbase come from if not given: 0.624 s and 2.531 s as published in 2026, or the fastest of the "
+    "teams and the one named Baseline.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of {team, interruption, rejection, delay, ...}.")
+def duplex(teams: Path, slope: str, lmin: float | None, lbase: float | None, anchors: Anchors, as_json: bool) -> None:
+    """Rank the TEAMS of track 2: a CSV with the columns team,int_zh,int_en,rej_zh,rej_en,delay or team,int,rej,delay.
+
+    \b
+    Example:  duologue leaderboard compute duplex teams.csv --json
+              duologue leaderboard compute duplex teams.csv --anchors teams --slope 50
+    """
+    rows = read_duplex(teams)
+    ranks = compute_duplex(rows, slope=float(slope), lmin=lmin, lbase=lbase, anchors=anchors)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(ranks), indent=2))
+        return
+    _print(ranks)
+    low, base = anchors_of(rows, lmin=lmin, lbase=lbase, anchors=anchors)
+    click.echo(f"delay score: 100 at {low:g} s, {100 - int(slope)} at {base:g} s")
+
+
+def _print(ranks: list[DuplexRank]) -> None:
+    table = Table("rank", "team", "interruption", "rejection", "delay, s", "delay score", "total")
+    for column in (0, 2, 3, 4, 5, 6):
+        table.columns[column].justify = "right"
+    for r in ranks:
+        table.add_row(
+            str(r.rank),
+            escape(r.team),
+            f"{r.interruption:g}",
+            f"{r.rejection:g}",
+            f"{r.delay:.3f}",
+            f"{round_half_up(r.delay_score, 1):.1f}",
+            f"{r.total:.1f}",
+        )
+    Console(highlight=False).print(table)
