@@ -104,7 +104,7 @@ def test_languages_average_half_up(tmp_path: Path) -> None:
 
 def test_the_order_of_columns_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_bytes('﻿Delay , place,REJ,team,int\r\n\r\n1.5,Xi\'an,40,"Team, One",60\r\n'.encode())
+    path.write_bytes(b"\xef\xbb\xbf" + b'Delay , place,REJ,team,int\r\n\r\n1.5,"Xi, an",40,"Team, One",60\r\n')
     assert read_duplex(path) == [DuplexTeam(team="Team, One", interruption=60, rejection=40, delay=1.5)]
 
 
