@@ -37,12 +37,20 @@ class Ears:
     rehear: bool = False
 
 
-def hear(items: Sequence[OpenDialogue], run: Run, ears: Ears) -> list[Exchange]:
-    """The exchanges of ``items`` in ``run``, in order.
+# The system's channel (mono, 16 kHz) and what was observed of it.
+Taken = tuple[Samples, Observation]
+
+
+def take(items: Sequence[OpenDialogue], run: Run) -> list[Taken]:
+    """What ``run`` left of each item; trouble with one is in its observation."""
+    return [run.system(run.observe(item.dialogue), item.dialogue) for item in items]
+
+
+def hear(items: Sequence[OpenDialogue], taken: Sequence[Taken], ears: Ears) -> list[Exchange]:
+    """The exchanges of ``items``, in order.
 
     An observation that is not ok gives an exchange without speech; its status says why.
     """
-    taken = [run.system(run.observe(item.dialogue), item.dialogue) for item in items]
     usable = [samples for samples, seen in taken if seen.status == "ok"]
     found = iter(ears.speech(usable))
     return [

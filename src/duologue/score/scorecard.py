@@ -163,6 +163,9 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cells: tuple[Cell, ...]
     delays: dict[str, DelaySummary] = {}
     rates: dict[str, Estimate] = {}
+    # A judge's grades, 1 to 5, by dimension and policy ("fluency, floor"), and how its verdicts ended.
+    judged: dict[str, Estimate] = {}
+    verdicts: dict[str, int] = {}
     methods: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
     extra_files: tuple[str, ...] = ()

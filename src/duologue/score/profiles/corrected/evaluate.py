@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import msgspec
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.corpus.run import Run
 from duologue.score.exchange import Exchange
-from duologue.score.hear import Ears, hear
+from duologue.score.hear import Ears, Taken, hear, take
 from duologue.score.profiles.corrected import card
 from duologue.score.profiles.corrected.events import Reading
 from duologue.score.profiles.corrected.item import Answer, Judged, answers, score
@@ -63,19 +64,20 @@ def evaluate(
 ) -> Scorecard:
     """The card of ``run``; ``advance`` is told how many items are done since the last call."""
     items: list[ItemScore] = []
-    for scored in score_items(expected(corpus, options), run, ears, reader, options.limits):
-        items += scored
-        advance(len(scored))
+    outputs = partial(take, run=run)
+    for batch in heard(expected(corpus, options), outputs, ears):
+        items += score_exchanges(batch, reader, options.limits)
+        advance(len(batch))
     return assemble(items, corpus, run, reader, options.limits)
 
 
-def score_items(
-    items: Iterable[OpenDialogue], run: Run, ears: Ears, reader: Reader, limits: Limits
-) -> Iterator[list[ItemScore]]:
-    """Scores, a batch at a time: texts of a batch are read together, audio is let go after each item."""
+def heard(
+    items: Iterable[OpenDialogue], outputs: Callable[[Sequence[OpenDialogue]], Sequence[Taken]], ears: Ears
+) -> Iterator[list[Exchange]]:
+    """Exchanges, a batch at a time, so that texts can be read together; audio is let go after each batch."""
     rest = iter(items)
     while batch := list(islice(rest, BATCH)):
-        yield score_exchanges(hear(batch, run, ears), reader, limits)
+        yield hear(batch, outputs(batch), ears)
 
 
 def score_exchanges(exchanges: Sequence[Exchange], reader: Reader, limits: Limits) -> list[ItemScore]:

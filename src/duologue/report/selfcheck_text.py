@@ -1,0 +1,55 @@
+"""What degenerate systems get, for a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from duologue.report.printable import printable
+from duologue.score.selfcheck import SelfCheck
+
+
+def selfcheck(found: SelfCheck) -> RenderableType:
+    """A row a system, the honest one first: the corrected profile's score and parts, then the official numbers."""
+    table = Table(title=None)
+    for i, name in enumerate(
+        ("system", "corrected", "95%", "behaviour", "speed", "relevance", "Int", "Rej", "delay s", "official total")
+    ):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    honest = found.systems[0]
+    for s in found.systems:
+        e = s.corrected
+        better = s is not honest and s.total is not None and honest.total is not None and s.total >= honest.total
+        table.add_row(
+            Text(printable(s.system), style="bold" if s is honest else ""),
+            Text(_number(e.value), style="bold red" if s.outranks else ""),
+            f"{_number(e.low)}-{_number(e.high)}",
+            _number(s.behaviour),
+            _number(s.speed),
+            _number(s.relevance),
+            _number(s.interruption, 1),
+            _number(s.rejection, 1),
+            _number(s.delay, 3),
+            Text(_number(s.total, 1), style="red" if better else ""),
+        )
+    verdict = (
+        Text(f"passed: no degenerate system reaches the honest {_number(honest.corrected.value)}", style="green")
+        if found.passed
+        else Text(
+            "FAILED: " + ", ".join(s.system for s in found.systems if s.outranks) + " outranks the honest system",
+            style="bold red",
+        )
+    )
+    about = ", ".join(f"{k}: {v}" for k, v in found.methods.items())
+    return Group(
+        Text(f"{printable(found.corpus)}: {found.items} items, {len(found.systems)} systems"),
+        table,
+        Text("red: not below the honest system in that profile", style="dim"),
+        verdict,
+        Text(printable(about), style="dim"),
+    )
+
+
+def _number(x: float | None, places: int = 3) -> str:
+    return "-" if x is None else f"{x:.{places}f}"
