@@ -17,6 +17,7 @@ VERBS = {
     "stats": "Count a corpus: hours, emotions, scenarios, timing, gaps.",
     "shortcuts": "Try to guess labels from artefacts of the construction.",
     "show": "Show one dialogue as text and as a picture.",
+    "score": "Score a system's run; explain, compare, self-check.",
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",
