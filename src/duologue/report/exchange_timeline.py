@@ -132,8 +132,8 @@ def _row(panel: Any, item: GalleryItem, begin: float, lanes: list[_Lane], last: 
         part = samples[round(begin * RATE) : round(end * RATE)]
         if len(part):
             wave = envelope(part, max(2, round(1500 * len(part) / (ROW * RATE)))) / peak * 0.85
-            at = begin + (np.arange(len(wave)) + 0.5) * len(part) / RATE / len(wave)
-            panel.fill_between(at, centre + wave[:, 0], centre + wave[:, 1] + 0.01, color="#888888", linewidth=0)
+            times = begin + (np.arange(len(wave)) + 0.5) * len(part) / RATE / len(wave)
+            panel.fill_between(times, centre + wave[:, 0], centre + wave[:, 1] + 0.01, color="#888888", linewidth=0)
     for e in placed(item.score):
         panel.axvspan(e.start, e.end, color=EVENT, alpha=0.35, linewidth=0, zorder=0)
         if begin <= e.start < end:
@@ -145,16 +145,19 @@ def _row(panel: Any, item: GalleryItem, begin: float, lanes: list[_Lane], last: 
         colour = ROLE[p.turn.role]
         for a, b in p.segments:
             panel.plot([a / RATE, b / RATE], [1.95, 1.95], color=colour, linewidth=4, solid_capstyle="butt")
-    for rows, y, width in ((x.speech, -1.95, 4.0), (x.sound, -2.1, 1.2)):
-        for a, b in rows:
-            panel.plot([a / RATE, b / RATE], [y, y], color=ROLE["system"], linewidth=width, solid_capstyle="butt")
+    for spans, level, width in ((x.speech, -1.95, 4.0), (x.sound, -2.1, 1.2)):
+        for a, b in spans:
+            panel.plot(
+                [a / RATE, b / RATE], [level, level], color=ROLE["system"], linewidth=width, solid_capstyle="butt"
+            )
     said = [(s, w, 1.0, ROLE[p.turn.role]) for p in x.turns for w, s, _ in spoken(x, p)]
     said += [(w.start / RATE, w.text, -1.0, ROLE["system"]) for w in x.words]
+    lines = 2 if x.language == "zh" else 3
     shown = sorted(w for w in said if begin <= w[0] < end)
     for side in (1.0, -1.0):
         for i, (at, word, _, colour) in enumerate(w for w in shown if w[2] == side):
-            y = side * (2.2 + 0.45 * (i % 3)) - (0.25 if side < 0 else 0)
-            panel.text(at, y, printable(word), fontsize=7, color=colour, va="bottom" if side > 0 else "top")
+            place = side * (2.2 + 0.45 * (i % lines)) - (0.25 if side < 0 else 0)
+            panel.text(at, place, printable(word), fontsize=7, color=colour, va="bottom" if side > 0 else "top")
     for i, (a, b, label, colour, dashed) in enumerate(lanes):
         lane = -4.4 - _LANE * i
         left, right = max(a, begin), min(b, end)
@@ -162,11 +165,11 @@ def _row(panel: Any, item: GalleryItem, begin: float, lanes: list[_Lane], last: 
         panel.plot([left, right], [lane, lane], color=colour, linewidth=3, linestyle=style, solid_capstyle="butt")
         # Beside the line where there is room, else on it.
         if right < begin + 0.62 * ROW:
-            place, align = right + 0.06, "left"
+            beside, align = right + 0.06, "left"
         else:
             inside = left < begin + 0.38 * ROW
-            place, align = (left + 0.06, "left") if inside else (left - 0.06, "right")
-        text = panel.text(place, lane, printable(label), fontsize=7, color=colour, va="center", ha=align)
+            beside, align = (left + 0.06, "left") if inside else (left - 0.06, "right")
+        text = panel.text(beside, lane, printable(label), fontsize=7, color=colour, va="center", ha=align)
         text.set_bbox({"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.6})
     panel.set_xlim(begin, end)
     panel.set_ylim(-4.2 - _LANE * (len(lanes) + 0.3), 4.3)

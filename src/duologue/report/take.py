@@ -14,7 +14,7 @@ from duologue.score.exchange import RATE
 from duologue.score.scorecard import ItemScore
 
 # Longer items are played about the moment that cost most, so that a page of long meetings stays small.
-LONGEST = 75.0
+LONGEST = 90.0
 
 KEY = (
     '<p class="key">'
@@ -30,16 +30,20 @@ KEY = (
 )
 
 
-def take(item: GalleryItem) -> str:
-    """Picture, player (user left, system right), close-up and tables of ``item``."""
+def take(item: GalleryItem, *, near: tuple[float, float] | None = None) -> str:
+    """Picture, player (user left, system right), close-up and tables of ``item``.
+
+    The close-up shows ``near`` (seconds), or where the item lost most.
+    """
     seconds = item.seconds
     start, end = (0.0, seconds) if seconds <= LONGEST else moment(item.score, seconds, LONGEST)
-    near = moment(item.score, seconds)
+    heading = "Where it lost most" if near is None else "Close up"
+    near = near or moment(item.score, seconds)
     close = (
         ""
         if end - start <= READABLE or not (item.score.events or item.score.replies)
         else (
-            f'<h4>Where it lost most, {near[0]:.1f} to {near[1]:.1f} s</h4><div class="wide">'
+            f'<h4>{heading}, {near[0]:.1f} to {near[1]:.1f} s</h4><div class="wide">'
             f"{sketch(item, start=near[0], end=near[1])}</div>"
         )
     )
