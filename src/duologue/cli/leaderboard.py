@@ -62,7 +62,7 @@ def duplex(teams: Path, slope: str, lmin: float | None, lbase: float | None, anc
 
 
 def _print(ranks: list[DuplexRank]) -> None:
-    table = Table("rank", "team", "interruption", "rejection", "delay, s", "delay score", "total")
+    table = Table("rank", "team", "Int", "Rej", "delay, s", "delay score", "total")
     for column in (0, 2, 3, 4, 5, 6):
         table.columns[column].justify = "right"
     for r in ranks:

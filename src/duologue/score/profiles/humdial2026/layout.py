@@ -46,8 +46,14 @@ _HINTS = (
     ("others", "others_directed"),
     ("directed", "others_directed"),
 )
-# Whole names in the released test set.
-_SHORT = {
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.casefold())
+
+
+# Whole names: the official ones, our own, and those of the released test set.
+_WHOLE = {_letters(n): scenario for scenario, folder in FOLDERS.items() for n in (scenario, folder)} | {
     "ask": "follow_up",
     "deny": "negation",
     "repeat": "repetition",
@@ -103,9 +109,8 @@ class OfficialFolder(msgspec.Struct, frozen=True, kw_only=True):
 
 def scenario_of(name: str) -> str | None:
     """The scenario that a folder's ``name`` tells ("none" for dialogues without an event), None where it tells none."""
-    plain = re.sub(r"[^a-z]", "", name.casefold())
-    exact = {re.sub(r"[^a-z]", "", n.casefold()): s for s, folder in FOLDERS.items() for n in (s, folder)} | _SHORT
-    return exact.get(plain) or next((scenario for hint, scenario in _HINTS if hint in plain), None)
+    plain = _letters(name)
+    return _WHOLE.get(plain) or next((scenario for hint, scenario in _HINTS if hint in plain), None)
 
 
 def language_of(name: str) -> str | None:
