@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeVar
 
+from duologue.judge.evidence import cut
 from duologue.judge.exchange import Exchange
 from duologue.judge.judge import Progress
 from duologue.judge.naturalness import DIMENSIONS
@@ -42,10 +43,10 @@ class RuleJudge:
 
     def _one(self, item: Exchange) -> Verdict:
         judge = f"{self.name}/{self.version}"
-        reply = _units(item.reply)
+        reply = _units(cut(item.reply))
         if not reply:
             return Verdict(id=item.id, status="missing", judge=judge, detail="the system said nothing")
-        found = language_by_script(item.reply)
+        found = language_by_script(cut(item.reply))
         if found and found != item.language:
             detail = f"the reply is {found}, not {item.language}"
             return Verdict(id=item.id, status="wrong-language", judge=judge, detail=detail)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from typing import Any
 
 # Characters of one text; more is cut and said so. It bounds what a hostile reply can make a judge cost.
@@ -34,9 +33,7 @@ def cut(text: str, longest: int = LONGEST) -> str:
 
 
 def _plain(c: str) -> bool:
-    if c in "<>`":
-        return False
-    return c.isascii() or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
+    return c.isprintable() and c not in "<>`"
 
 
 def _escape(c: str) -> str:

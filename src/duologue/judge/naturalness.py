@@ -30,7 +30,7 @@ class NaturalnessJudge(ChatJudge[Exchange]):
         load(self.name, item.language)
         if not re.search(r"\w", item.reply):
             return self.verdict(item, status="missing", detail="the system said nothing")
-        found = language_by_script(item.reply)
+        found = language_by_script(cut(item.reply))
         if found and found != item.language:
             return self.verdict(item, status="wrong-language", detail=f"the reply is {found}, not {item.language}")
         return None
@@ -56,6 +56,6 @@ class NaturalnessJudge(ChatJudge[Exchange]):
             "scores": {d: grade(found, d) for d in DIMENSIONS},
         }
         # Latin script is as far as the rule goes; that it is not English only the model can tell.
-        if words(found, "reply_language") == "other" and language_by_script(item.reply) == item.language == "en":
+        if words(found, "reply_language") == "other" and language_by_script(cut(item.reply)) == item.language == "en":
             reading |= {"status": "wrong-language", "detail": "the judge finds that the reply is not English"}
         return reading

@@ -7,7 +7,7 @@ import unicodedata
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _KANA = re.compile(r"[\u3041-\u30ff]")
-_LATIN_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # Fewer words than this ("OK", "好") belong to any language.
 _ENOUGH = 3
 
@@ -20,7 +20,7 @@ def language_by_script(text: str) -> str:
     han, kana = len(_HAN.findall(text)), len(_KANA.findall(text))
     rest = _KANA.sub(" ", _HAN.sub(" ", text))
     latin, other = 0, kana
-    for word in _LATIN_WORD.findall(rest):
+    for word in _WORD.findall(rest):
         if unicodedata.name(word[0], "").startswith(("LATIN", "FULLWIDTH LATIN")):
             latin += 1
         else:
