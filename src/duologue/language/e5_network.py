@@ -90,7 +90,7 @@ class _Layer:
 
 
 def _times(x: Floats, layer: tuple[Floats, Floats]) -> Floats:
-    return x @ layer[0] + layer[1]
+    return np.asarray(x @ layer[0] + layer[1], np.float32)
 
 
 def _norm(x: Floats, weight: Floats, bias: Floats, epsilon: float) -> Floats:
