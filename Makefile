@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote
+DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning
 TEST_EXTRAS = $(DEMO_EXTRAS),asr,world,dev
 
 .PHONY: demo test test-all lint bench clean help
@@ -36,7 +36,7 @@ bench: $(VENV)/.installed-test
 
 $(VENV)/.installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
-	@$(BIN)/duologue models fetch kokoro whisper silero
+	@$(BIN)/duologue models fetch kokoro whisper silero e5
 	@touch $@
 
 clean:

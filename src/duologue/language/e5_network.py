@@ -95,7 +95,10 @@ def _times(x: Floats, layer: tuple[Floats, Floats]) -> Floats:
 
 def _norm(x: Floats, weight: Floats, bias: Floats, epsilon: float) -> Floats:
     x = x - x.mean(axis=1, keepdims=True)
-    return x / np.sqrt((x * x).mean(axis=1, keepdims=True) + np.float32(epsilon)) * weight + bias
+    x /= np.sqrt((x * x).mean(axis=1, keepdims=True) + np.float32(epsilon))
+    x *= weight
+    x += bias
+    return x
 
 
 def _gelu(x: Floats) -> Floats:
