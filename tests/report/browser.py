@@ -28,10 +28,21 @@ addEventListener("load", async () => {
       audio.load();
     });
   }
+  const picture = document.querySelector("svg.exchange");
+  let sought = null;
+  if (audio && picture) {
+    // The middle of the picture's time, as a person would click it.
+    const box = picture.getBoundingClientRect();
+    const { left, right } = picture.dataset;
+    const middle = ((Number(left) + Number(right)) / 2 / picture.viewBox.baseVal.width) * box.width;
+    picture.dispatchEvent(new MouseEvent("click", { clientX: box.left + middle, clientY: box.top + 5, bubbles: true }));
+    sought = audio.currentTime;
+  }
   parent.postMessage(JSON.stringify({
     inner: document.documentElement.clientWidth,
     scroll: document.documentElement.scrollWidth,
     heard,
+    sought,
     text: document.body.innerText,
     pictures: [...document.querySelectorAll("svg")].filter((s) => s.getBoundingClientRect().height < 4).length,
   }), "*");
@@ -41,11 +52,16 @@ addEventListener("load", async () => {
 
 @dataclass(frozen=True)
 class Seen:
-    """What the browser made of a page: its width, that of its content, the first player's seconds, text, complaints."""
+    """What the browser made of a page.
+
+    Its width and that of its content, the first player's seconds, where a click on the middle of the first picture
+    takes it, the text, how many pictures have no height, and what the console complains of.
+    """
 
     inner: int
     scroll: int
     heard: float | None
+    sought: float | None
     text: str
     flat: int
     complaints: list[str]
@@ -74,6 +90,7 @@ def look(page: str, width: int, folder: Path) -> Seen:
             "--no-sandbox",
             "--disable-gpu",
             "--enable-logging=stderr",
+            "--autoplay-policy=no-user-gesture-required",
             "--virtual-time-budget=10000",
             f"--user-data-dir={folder / 'profile'}",
             "--dump-dom",
@@ -88,7 +105,9 @@ def look(page: str, width: int, folder: Path) -> Seen:
     assert out and out.group(1), ran.stderr[-2000:]
     seen = json.loads(unescape(out.group(1)))
     complaints = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(seen["inner"], seen["scroll"], seen["heard"], seen["text"], seen["pictures"], complaints)
+    return Seen(
+        seen["inner"], seen["scroll"], seen["heard"], seen["sought"], seen["text"], seen["pictures"], complaints
+    )
 
 
 class _Strict(HTMLParser):

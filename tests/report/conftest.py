@@ -6,6 +6,7 @@ import pytest
 from cards import fabricate
 
 from duologue.corpus import read
+from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.build import build
 from duologue.generate.recipe import Quota, Recipe
 from duologue.report.score_gallery import GalleryItem
@@ -16,11 +17,13 @@ SCENARIOS = ("follow_up", "negation", "termination", "backchannel", "pause", "th
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> read.Corpus:
-    """Two languages, seven scenarios, two dialogues each, in the fast voice."""
+    """Two languages, seven scenarios, one dialogue each, in the fast voice."""
     pytest.importorskip("espeakng_loader", reason="the fast voice is not installed")
     root: Path = tmp_path_factory.mktemp("scored") / "corpus"
-    counts = (Quota(track="duplex", scenarios=SCENARIOS, turns=(2,), test=2),)
-    build(Recipe(name="small", seed=5, voices={"en": "espeak", "zh": "espeak"}, counts=counts), root, workers=1)
+    counts = (Quota(track="duplex", scenarios=SCENARIOS, turns=(2,), test=1),)
+    sound = AcousticsSettings(noise_share=0.0, room_share=0.0)
+    recipe = Recipe(name="small", seed=5, voices={"en": "espeak", "zh": "espeak"}, acoustics=sound, counts=counts)
+    build(recipe, root, workers=1)
     return read.open(root)
 
 

@@ -24,6 +24,9 @@ from duologue.report.take import LONGEST
 from duologue.report.verdict import sentence
 from duologue.score.scorecard import DelaySummary, Estimate, EventScore, ItemScore, ReplyScore, Rule, Scorecard
 
+# One worker builds the small corpus for all of these.
+pytestmark = pytest.mark.xdist_group("small_scored_corpus")
+
 HOSTILE = "<script>alert(1)</script>\"'&]]>\x1b[31m\udcff\u202e$x_{"
 Made = tuple[Scorecard, dict[str, GalleryItem]]
 
@@ -159,6 +162,7 @@ def test_a_browser_shows_it_without_complaint_or_overflow(made_up: Made, width: 
     assert seen.scroll <= seen.inner <= width
     assert seen.flat == 0
     assert seen.heard == pytest.approx(min(items[0].seconds, LONGEST), abs=0.2)
+    assert seen.sought == pytest.approx(min(items[0].seconds, LONGEST) / 2, abs=0.1)
     assert items[0].score.id in seen.text
 
 
@@ -261,4 +265,4 @@ def test_the_made_up_card_is_plausible(small: read.Corpus, made_up: Made) -> Non
     c = made_up[0]
     assert c.expected == len(small) == c.scored + sum(c.accounted.values())
     assert fabricate(small)[0] == c
-    assert 0.2 < (c.headline.value or 0) < 0.9
+    assert 0.1 < (c.headline.value or 0) < 0.95
