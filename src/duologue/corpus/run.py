@@ -7,15 +7,18 @@
     RUN/clean/<id>.wav         its audio for the dialogue's twin (optional)
 
 ``<id>_output.wav`` and ``clean_<id>_output.wav`` are read too, in any folder of the run and any audio format. Every
-problem belongs to one dialogue and is told in its observation; no file changes another dialogue's.
+problem belongs to one dialogue and is told in its observation; no file changes another dialogue's. Names are compared
+in Unicode NFC, since file systems differ in how they keep them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import stat
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,20 +27,27 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from duologue.corpus.bounds import Name
 from duologue.corpus.dialogue import Dialogue
-from duologue.corpus.observation import Observation, RunManifest, SaidWord
-from duologue.corpus.recording import SUFFIXES, read_recording
+from duologue.corpus.event import RealisedEvent
+from duologue.corpus.observation import Observation, RunManifest, SaidWord, SentTurn
+from duologue.corpus.read import OpenDialogue
+from duologue.corpus.recording import SUFFIXES, Recording, read_recording
 from duologue.corpus.write import is_main
 from duologue.errors import UserError
 
 MANIFEST = "run.json"
 OBSERVATIONS = "observations.jsonl"
 RATE = 16_000
-# A quarter of an hour of 8 channels at 96 kHz and 32 bit is smaller.
-LARGEST_AUDIO = 2**31
+# Samples of all channels: two hours of mono at 16 kHz, 23 minutes of stereo at 48 kHz. More is no reply.
+MOST_SAMPLES = 2**27
+LARGEST_AUDIO = 4 * MOST_SAMPLES
 LARGEST_TEXT = 16 * 2**20
+LARGEST_OBSERVATIONS = 2**30
 # Audio beyond the dialogue's end by more than this is left unread.
 TAIL = 30.0
+# A channel is the user's own audio, up to gain, where its correlation with it is at least this.
+SAME = 0.99
 
 Samples = npt.NDArray[np.float32]
 
@@ -49,9 +59,9 @@ class Run:
         self.root = os.path.realpath(folder)
         if not Path(self.root).is_dir():
             raise UserError("no run here", where=str(folder), mend="a run is a folder of a system's outputs")
-        self.manifest = _manifest(Path(self.root) / MANIFEST)
-        self._files = _index(self.root)
-        self._declared, self._broken = _observations(Path(self.root) / OBSERVATIONS)
+        self.manifest = self._manifest()
+        self._files, self._broken = _index(self.root)
+        self._declared = self._observations()
         self._used: set[str] = set()
 
     def __repr__(self) -> str:
@@ -60,11 +70,11 @@ class Run:
     @property
     def extra(self) -> list[str]:
         """Audio and transcripts that no observed dialogue took, relative to the run."""
-        return sorted({p for paths in self._files.values() for p in paths} - self._used)
+        return sorted(_shown(p) for p in {p for paths in self._files.values() for p in paths} - self._used)
 
     @property
     def broken(self) -> list[str]:
-        """What is wrong with ``observations.jsonl``, line by line."""
+        """What is wrong with the run's folder and, line by line, with ``observations.jsonl``."""
         return list(self._broken)
 
     def observe(self, dialogue: Dialogue, *, twin: bool = False) -> Observation:
@@ -73,17 +83,19 @@ class Run:
         if not twin and (declared := self._declared.get(key)) is not None:
             self._used.update(p for p in (declared.audio, declared.protocol) if p)
             return declared
-        names = (f"clean/{key}", f"clean_{key}_output", f"clean/{key}_output") if twin else (key, f"{key}_output")
-        audio = [p for name in names for p in self._files.get(("audio", name), ())]
-        texts = [p for name in names for p in self._files.get(("text", name), ())]
+        stem = unicodedata.normalize("NFC", key)
+        names = [(twin, stem), (twin, f"{stem}_output")] + ([(False, f"clean_{stem}_output")] if twin else [])
+        audio = [p for name in names for p in self._files.get(("audio", *name), ())]
+        texts = [p for name in names for p in self._files.get(("text", *name), ())]
         self._used.update(audio, texts)
         if not audio:
             return Observation(id=key, status="missing", why="no output")
         if len(audio) > 1:
-            return Observation(id=key, status="failed", why=f"several outputs: {', '.join(sorted(audio))}")
+            return Observation(id=key, status="failed", why=f"several outputs: {', '.join(map(_shown, sorted(audio)))}")
         seen = Observation(id=key, status="ok", audio=audio[0], sample_rate=RATE)
         if len(texts) > 1:
-            return msgspec.structs.replace(seen, notes=(f"several transcripts, none read: {', '.join(sorted(texts))}",))
+            several = ", ".join(map(_shown, sorted(texts)))
+            return msgspec.structs.replace(seen, notes=(f"several transcripts, none read: {several}",))
         if texts:
             try:
                 words = read_words(self._inside(texts[0]), RATE)
@@ -92,21 +104,24 @@ class Run:
                 seen = msgspec.structs.replace(seen, notes=(f"transcript not read: {error.message}",))
         return seen
 
-    def system(self, seen: Observation, dialogue: Dialogue) -> tuple[Samples, Observation]:
+    def system(
+        self, seen: Observation, dialogue: Dialogue, item: OpenDialogue | None = None
+    ) -> tuple[Samples, Observation]:
         """The system's channel, float32 [frames] at 16 kHz, as long as what was sent, and the observation it leaves.
 
         Audio that cannot be used gives silence and the status "failed"; what was changed (rate, channels, length) is
-        in ``notes``.
+        in ``notes``. With ``item``, the dialogue opened in its corpus, an output of two channels of which one is the
+        user's own audio gives the other channel; any other output of several channels is mixed to one.
         """
-        length = self._length(seen, dialogue)
-        silence = np.zeros(length, np.float32)
+        planned = self._planned(dialogue)
         if seen.status != "ok":
-            return silence, seen
+            return np.zeros(planned, np.float32), seen
         notes = list(seen.notes)
         try:
-            x = self._samples(seen, notes)
+            length = self._length(seen) or planned
+            x = self._samples(seen, item, notes)
         except UserError as error:
-            return silence, msgspec.structs.replace(seen, status="failed", why=error.message)
+            return np.zeros(planned, np.float32), msgspec.structs.replace(seen, status="failed", why=error.message)
         if len(x) > length:
             # A live run ends when its clock does; ready files may run on after the user's audio, within reason.
             keep = length if seen.length else min(len(x), length + int(TAIL * RATE))
@@ -119,51 +134,183 @@ class Run:
             x = np.pad(x, (0, length - len(x)))
         return x, msgspec.structs.replace(seen, notes=tuple(notes))
 
-    def _length(self, seen: Observation, dialogue: Dialogue) -> int:
-        if seen.length:
-            return math.ceil(seen.length * RATE / seen.sample_rate)
+    def _planned(self, dialogue: Dialogue) -> int:
         main = next((a for a in dialogue.audio if is_main(a)), None)
         return math.ceil(main.length * RATE / main.sample_rate) if main else 0
 
-    def _samples(self, seen: Observation, notes: list[str]) -> Samples:
-        path = self._inside(seen.audio)
-        size = path.stat().st_size
-        if size > LARGEST_AUDIO:
-            raise UserError("too large an output", where=seen.audio, value=size, allowed=f"up to {LARGEST_AUDIO} bytes")
-        try:
-            r = read_recording(path, rate=RATE, keep_clipped=True)
-        except UserError as error:
-            # The path on this machine is nobody's business.
-            raise UserError(
-                error.what, where=seen.audio, value=error.value, allowed=error.allowed, mend=error.mend
-            ) from None
+    def _length(self, seen: Observation) -> int:
+        length = math.ceil(seen.length * RATE / seen.sample_rate)
+        if length > MOST_SAMPLES:
+            most = f"up to {MOST_SAMPLES / RATE / 60:.0f} min"
+            raise UserError("too long a run", where=seen.id, field="length", value=seen.length, allowed=most)
+        return length
+
+    def _samples(self, seen: Observation, item: OpenDialogue | None, notes: list[str]) -> Samples:
+        r = self._recording(seen)
         notes += r.notes
         if r.source_rate != RATE:
             notes.append(f"resampled from {r.source_rate} Hz")
-        x = r.samples
+        if (
+            seen.pcm_sha256
+            and r.lossless
+            and hashlib.sha256(r.samples.astype("<i2").data).hexdigest() != seen.pcm_sha256
+        ):
+            raise UserError("not the samples that the run recorded", where=seen.audio, field="pcm_sha256")
+        x = r.samples.astype(np.float32) / np.float32(32_768)
         width = x.shape[1]
-        if seen.length or seen.user_channel is not None:
+        if seen.length or seen.channel or seen.user_channel is not None:
             if seen.channel >= width:
                 raise UserError("no such channel", where=seen.audio, value=seen.channel, allowed=f"0..{width - 1}")
-            return x[:, seen.channel].astype(np.float32) / 32_768
+            return x[:, seen.channel]
+        if width == 2 and item is not None:
+            users = [_is_user(x[:, k], item) for k in (0, 1)]
+            if users[0] != users[1]:
+                system = users.index(False)
+                notes.append(f"channel {1 - system} is the user's own audio: channel {system} taken")
+                return x[:, system]
         if width > 1:
             notes.append(f"{width} channels mixed to one")
-        mono = (x.mean(axis=1, dtype=np.float32) / 32_768).astype(np.float32)
-        return mono
+        return np.asarray(x.mean(axis=1), np.float32)
+
+    def _recording(self, seen: Observation) -> Recording:
+        import soundfile
+
+        path = self._inside(seen.audio)
+        where, size = _shown(seen.audio), path.stat().st_size
+        if size > LARGEST_AUDIO:
+            raise UserError("too large an output", where=where, value=size, allowed=f"up to {LARGEST_AUDIO} bytes")
+        try:
+            # A header may claim any length; it is not believed before memory is asked for.
+            with path.open("rb") as raw, soundfile.SoundFile(raw) as f:
+                claimed = f.frames * f.channels * max(1.0, RATE / max(1, f.samplerate))
+            if claimed > MOST_SAMPLES:
+                most = f"up to {MOST_SAMPLES} samples at {RATE} Hz"
+                raise UserError("too long an output", where=where, value=f"{claimed:.3g} samples", allowed=most)
+        except (OSError, soundfile.LibsndfileError):
+            pass  # What is wrong with it is told below.
+        try:
+            return read_recording(path, rate=RATE, keep_clipped=True)
+        except UserError as error:
+            # The path on this machine is nobody's business.
+            raise UserError(
+                error.what, where=where, value=error.value, allowed=error.allowed, mend=error.mend
+            ) from None
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise UserError(f"not audio that can be read: {str(error)[:100]}", where=where) from None
 
     def _inside(self, path: str) -> Path:
         """The regular file ``path`` of this run; refuses what leads out of it."""
-        parts = path.split("/")
+        outside = UserError("not a path inside the run", where=_shown(path) or "audio")
+        if any(p in ("", ".", "..") for p in path.split("/")) or "\0" in path:
+            raise outside
         real = os.path.realpath(f"{self.root}/{path}")
-        if any(p in ("", ".", "..") for p in parts) or "\0" in path or not real.startswith(self.root + os.sep):
-            raise UserError("not a path inside the run", where=path)
+        if not real.startswith(self.root.rstrip(os.sep) + os.sep):
+            raise outside
         try:
             mode = Path(real).stat().st_mode
         except OSError:
-            raise UserError("missing file", where=path) from None
+            raise UserError("missing file", where=_shown(path)) from None
         if not stat.S_ISREG(mode):
-            raise UserError("not a regular file", where=path)
+            raise UserError("not a regular file", where=_shown(path))
         return Path(real)
+
+    def _manifest(self) -> RunManifest:
+        if not os.path.lexists(f"{self.root}/{MANIFEST}"):
+            return RunManifest()
+        path = self._inside(MANIFEST)
+        try:
+            if path.stat().st_size > LARGEST_TEXT:
+                raise UserError("too large a run manifest", where=MANIFEST, allowed=f"up to {LARGEST_TEXT} bytes")
+            return msgspec.json.decode(path.read_bytes(), type=RunManifest)
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", where=MANIFEST) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise UserError(f"broken run manifest: {error}", where=MANIFEST) from None
+
+    def _observations(self) -> dict[str, Observation]:
+        """The declared observations; what is wrong goes to ``broken``, and to the dialogue that it names."""
+        found: dict[str, Observation] = {}
+        if not os.path.lexists(f"{self.root}/{OBSERVATIONS}"):
+            return found
+        try:
+            path = self._inside(OBSERVATIONS)
+            if path.stat().st_size > LARGEST_OBSERVATIONS:
+                raise UserError("too large", where=OBSERVATIONS, allowed=f"up to {LARGEST_OBSERVATIONS} bytes")
+            with path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        self._declare(found, line.removeprefix(b"\xef\xbb\xbf"), f"{OBSERVATIONS}:{number}")
+        except UserError as error:
+            self._broken.append(error.message)
+        except OSError as error:
+            self._broken.append(f"{OBSERVATIONS}: cannot be read: {error.strerror}")
+        return found
+
+    def _declare(self, found: dict[str, Observation], line: bytes, where: str) -> None:
+        try:
+            seen = _OBSERVATION.decode(line)
+            _refuse_impossible(seen)
+        except (msgspec.MsgspecError, UserError, UnicodeDecodeError, RecursionError) as error:
+            why = f"{where}: {str(error)[:200]}"
+            self._broken.append(why)
+            try:
+                id = _ID.decode(line).id
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return
+            found.setdefault(id, Observation(id=id, status="failed", why=why))
+            return
+        if seen.id in found:
+            self._broken.append(f"{where}: {seen.id!r} comes twice; the first counts")
+        else:
+            found[seen.id] = seen
+
+
+class _Id(msgspec.Struct):
+    id: Name
+
+
+_OBSERVATION = msgspec.json.Decoder(Observation)
+_ID = msgspec.json.Decoder(_Id)
+
+
+def _refuse_impossible(seen: Observation) -> None:
+    """UserError for times that no run can have; their types are right."""
+    times: dict[str, tuple[SaidWord | SentTurn | RealisedEvent, ...]]
+    times = {"words": seen.words, "sent": seen.sent, "realised": seen.realised}
+    for field, spans in times.items():
+        for i, span in enumerate(spans):
+            if span.end < span.start:
+                raise UserError("ends before it starts", field=f"{field}[{i}]", value=(span.start, span.end))
+    for name, value in seen.latency.items():
+        if not math.isfinite(value):
+            raise UserError("not a number", field=f"latency.{name}", value=value)
+
+
+def _pcm_sha256(r: Recording) -> str:
+    return hashlib.sha256(r.samples.astype("<i2").data).hexdigest()
+
+
+def _is_user(x: Samples, item: OpenDialogue) -> bool:
+    """Whether ``x`` [frames] at 16 kHz is the user's channel of the dialogue or its twin, whatever the gain."""
+    for entry in item.dialogue.audio:
+        kinds = [c.kind for c in entry.channels]
+        if "user-mic" not in kinds:
+            continue
+        user, rate = item.audio(kinds.index("user-mic"), which=entry.id)
+        if rate != RATE:
+            import soxr
+
+            user = soxr.resample(user, rate, RATE, quality="HQ")
+        n = min(len(x), len(user))
+        a, b = x[:n].astype(np.float64), user[:n].astype(np.float64)
+        if float(a @ b) >= SAME * math.sqrt(float(a @ a) * float(b @ b)) > 0:
+            return True
+    return False
+
+
+def _shown(path: str) -> str:
+    """A file name that can be printed and written as JSON, whatever bytes it is made of."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def read_words(path: Path, rate: int) -> tuple[SaidWord, ...]:
@@ -172,11 +319,14 @@ def read_words(path: Path, rate: int) -> tuple[SaidWord, ...]:
     Chunks without text are left out. UserError for anything else: times that are missing, negative, not finite or
     reversed, or a file that is no such JSON.
     """
-    name = path.name
-    if path.stat().st_size > LARGEST_TEXT:
-        raise UserError("too large a transcript", where=name, allowed=f"up to {LARGEST_TEXT} bytes")
+    name = _shown(path.name)
     try:
-        value = json.loads(path.read_bytes().decode("utf-8-sig"))
+        if path.stat().st_size > LARGEST_TEXT:
+            raise UserError("too large a transcript", where=name, allowed=f"up to {LARGEST_TEXT} bytes")
+        # UTF-8, 16 or 32, with a byte order mark or without.
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=name) from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"not JSON: {str(error)[:100]}", where=name) from None
     chunks = value.get("chunks") if isinstance(value, dict) else None
@@ -187,8 +337,8 @@ def read_words(path: Path, rate: int) -> tuple[SaidWord, ...]:
         field = f"chunks[{i}]"
         text = chunk.get("text") if isinstance(chunk, dict) else None
         span = chunk.get("timestamp") if isinstance(chunk, dict) else None
-        if not isinstance(text, str):
-            raise UserError("no text", where=name, field=field)
+        if not isinstance(text, str) or any("\ud800" <= c <= "\udfff" for c in text):
+            raise UserError("no text", where=name, field=field, allowed="Unicode characters")
         if not text.strip():
             continue
         times = _times(span)
@@ -201,66 +351,37 @@ def read_words(path: Path, rate: int) -> tuple[SaidWord, ...]:
 def _times(span: object) -> tuple[float, float] | None:
     if not isinstance(span, list) or len(span) != 2 or not all(type(t) in (int, float) for t in span):
         return None
-    start, end = float(span[0]), float(span[1])
-    return (start, end) if math.isfinite(end) and 0 <= start <= end < 1e5 else None
+    start, end = span
+    return (float(start), float(end)) if 0 <= start <= end < 1e5 else None
 
 
-def _manifest(path: Path) -> RunManifest:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return RunManifest()
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    try:
-        return msgspec.json.decode(data, type=RunManifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UserError(f"broken run manifest: {error}", where=str(path)) from None
-
-
-def _index(root: str) -> dict[tuple[str, str], tuple[str, ...]]:
-    """("audio" or "text", name without suffix) -> paths in the run. ``clean/x`` keeps its folder's name."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path in _walk(root, ""):
+def _index(root: str) -> tuple[dict[tuple[str, bool, str], tuple[str, ...]], list[str]]:
+    """("audio" or "text", in a folder "clean", name without suffix in NFC) -> paths; and what could not be listed."""
+    found: dict[tuple[str, bool, str], list[str]] = defaultdict(list)
+    broken: list[str] = []
+    for path in _walk(root, broken):
         folder, _, name = path.rpartition("/")
         stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names may hold what Path would fold
         kind = "audio" if suffix.lower() in SUFFIXES else "text" if suffix.lower() == ".json" else ""
-        if kind and name != MANIFEST:
+        if kind and path != MANIFEST:
             clean = folder.rpartition("/")[2] == "clean"
-            found[kind, f"clean/{stem}" if clean else stem].append(path)
-    return {key: tuple(sorted(paths)) for key, paths in found.items()}
+            found[kind, clean, unicodedata.normalize("NFC", stem)].append(path)
+    return {key: tuple(sorted(paths)) for key, paths in found.items()}, broken
 
 
-def _walk(root: str, inside: str) -> Iterator[str]:
-    with os.scandir(f"{root}/{inside}" if inside else root) as entries:
-        for e in sorted(entries, key=lambda e: e.name):
-            path = f"{inside}/{e.name}" if inside else e.name
-            if e.name.startswith("."):
-                continue
-            # Links are kept as names and refused, if they lead out, when they are opened; folders are not followed.
-            if e.is_dir(follow_symlinks=False):
-                yield from _walk(root, path)
-            else:
-                yield path
-
-
-def _observations(path: Path) -> tuple[dict[str, Observation], list[str]]:
-    found: dict[str, Observation] = {}
-    broken: list[str] = []
-    if not path.is_file():
-        return found, broken
-    decode = msgspec.json.Decoder(Observation).decode
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                seen = decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                broken.append(f"{OBSERVATIONS}:{number}: {error}")
-                continue
-            if seen.id in found:
-                broken.append(f"{OBSERVATIONS}:{number}: {seen.id!r} comes twice; the first counts")
-                continue
-            found[seen.id] = seen
-    return found, broken
+def _walk(root: str, broken: list[str]) -> Iterator[str]:
+    """Every file, link and folder of the run by its path, but for hidden ones; links to folders are not followed."""
+    waiting = [""]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            with os.scandir(f"{root}/{inside}") as entries:
+                rows = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries if e.name[0] != ".")
+        except OSError as error:
+            broken.append(f"{_shown(inside) or '.'}: cannot be listed: {error.strerror}")
+            continue
+        for name, is_folder in rows:
+            path = f"{inside}/{name}" if inside else name
+            if is_folder:
+                waiting.append(path)
+            yield path
