@@ -66,8 +66,9 @@ def rate(successes: npt.ArrayLike, clusters: Clusters) -> Estimate:
     """A rate of ``successes`` (bool [n]) and its exact 95% interval: Clopper-Pearson on the effective sample size.
 
     The effective size is p(1 - p) / V with the clustered variance V, at most n, times the squared ratio of the t
-    quantiles with n - 1 and G - 1 degrees (Korn & Graubard 1998). Where no item or every item succeeds, nothing tells
-    how alike the items of a cluster are, and G, the number of clusters of the smallest way, is taken.
+    quantiles with n - 1 and I - 1 degrees (Korn & Graubard 1998), where I counts the clusters that hold a success, or
+    a failure if fewer do, in the way with the fewest. It is never below what it were if all items of a cluster were
+    alike, n^2 / sum n_c^2, and is that where less than two clusters hold a success, or a failure.
     """
     x = _checked(successes, clusters, (0.0, 1.0))
     if not len(x):
@@ -79,13 +80,21 @@ def rate(successes: npt.ArrayLike, clusters: Clusters) -> Estimate:
     method = _method("Clopper-Pearson, effective size", clusters)
     if groups < 2 and n > 1:
         return Estimate(value=p, n=n, clusters=groups, method=method)
-    if 0 < p < 1:
-        effective = min(p * (1 - p) / variance(x / n - p / n, clusters), n)
-        effective *= (student_quantile(LEVEL, n - 1) / student_quantile(LEVEL, groups - 1)) ** 2
-    else:
-        effective = groups
-    low, high = clopper_pearson(p, effective)
+    low, high = clopper_pearson(p, _effective_size(x, p, clusters) if clusters else n)
     return Estimate(value=p, low=low, high=high, n=n, clusters=groups, method=method)
+
+
+def _effective_size(x: Floats, p: float, clusters: Clusters) -> float:
+    n, alike, informed = len(x), math.inf, len(x)
+    for labels in clusters.values():
+        code = _codes(labels)
+        sizes, hits = np.bincount(code), np.bincount(code, x)
+        alike = min(alike, n * n / float(sizes @ sizes))
+        informed = min(informed, int((hits > 0).sum()), int((hits < sizes).sum()))
+    if informed < 2:
+        return alike
+    size = min(p * (1 - p) / variance((x - p) / n, clusters), n)
+    return max(alike, size * (student_quantile(LEVEL, n - 1) / student_quantile(LEVEL, informed - 1)) ** 2)
 
 
 def rankable(estimate: Estimate) -> bool:
