@@ -6,16 +6,20 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
 
 from duologue.errors import UserError
+from duologue.models import store
+from duologue.models.catalogue import SILERO
 from duologue.score.profiles.humdial2026.evaluate import evaluate
 from duologue.score.profiles.humdial2026.intervals import merge
 from duologue.score.profiles.humdial2026.item import OfficialItem
@@ -23,6 +27,7 @@ from duologue.score.profiles.humdial2026.layout import find, language_of, scenar
 from duologue.score.profiles.humdial2026.read import read_item, read_items
 
 RATE = 16_000
+MANDARIN = Path(__file__).parents[3] / ".." / "shared" / "data" / "easy_turn_zh" / "samples"
 
 
 class Loud:
@@ -547,3 +552,65 @@ def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     folder = three(tmp_path)
     (folder / "again").symlink_to(tmp_path, target_is_directory=True)
     assert len(find(tmp_path).files) == 3
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    folder = three(tmp_path)
+    odd = os.fsdecode(b"0001_0004\xff.wav")
+    shutil.copy(folder / "0001_0001.wav", folder / odd)
+    score = evaluate(read_items(find(tmp_path), Loud()))
+    assert score.missing == ("en/Follow-up_Questions/0001_0004\\udcff",)
+    assert msgspec.json.encode(score)
+
+
+def test_folders_in_folders_in_folders(tmp_path: Path) -> None:
+    three(tmp_path)
+    here = Path.cwd()
+    try:
+        # Step by step, as the whole path is longer than the system takes at once.
+        os.chdir(tmp_path)
+        for _ in range(1500):
+            Path("d").mkdir()
+            os.chdir("d")
+        os.chdir(here)
+        assert len(find(tmp_path).files) == 3
+    finally:
+        os.chdir(here)
+        # Too deep for Python's own removal, which would fail every later run.
+        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+
+
+def test_keys_of_tags_that_never_end(tmp_path: Path) -> None:
+    lines = [json.dumps({"key": "_" * 200_000 + "0001_0001", "behaviour": ["C_RESPOND"]})] * 20
+    tags, problems = tagged(tmp_path, "\n".join(lines))
+    assert tags == {"Follow-up_Questions/0001_0001": ("C_RESPOND",)}
+    assert len(problems) == 19
+
+
+@pytest.mark.skipif(
+    not store.installed(SILERO), reason="the speech detector is not there: duologue models fetch silero"
+)
+@pytest.mark.skipif(not MANDARIN.is_dir(), reason="no recordings in ../shared/data/easy_turn_zh")
+def test_real_speech_by_the_real_detector(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from duologue.listen.speech import SpeechDetector
+
+    folder = tmp_path / "zh" / "Follow-up_Questions"
+    query, _ = soundfile.read(MANDARIN / "complete_real_1.wav", dtype="float32")
+    answer, _ = soundfile.read(MANDARIN / "complete_real_2.wav", dtype="float32")
+    detector = SpeechDetector()
+    asked, said = (detector.segments(x, merge_gap=0.6) for x in (query, answer))
+    # The answer's first speech is put 0.8 s after the query's last.
+    start = int(asked[-1, 1]) + round(0.8 * RATE) - int(said[0, 0])
+    recording(folder, "0001_0001")
+    length = max(len(query), start + len(answer)) + RATE
+    for name, x, at in (("0001_0001", query, 0), ("0001_0001_output", answer, start)):
+        channel = np.zeros(length, np.float32)
+        channel[at : at + len(x)] = x
+        soundfile.write(folder / f"{name}.wav", channel, RATE)
+    item = read_item(find(tmp_path).files[0], detector)
+    assert item.notes == ()
+    cell = evaluate([item]).languages["zh"].scenarios["follow_up"]
+    # Frames of 32 ms lie elsewhere in the shifted channel.
+    assert cell.response_latency == pytest.approx(0.8, abs=0.07)
+    assert (cell.stops, cell.responses) == (0, 1)

@@ -6,6 +6,7 @@ An interval is (start, end) in seconds, end included in nothing: two that touch 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from duologue.score.profiles.humdial2026.rounding import exact
@@ -19,13 +20,18 @@ SYSTEM_GAP = 0.5
 def merge(segments: Sequence[Interval], gap: float) -> list[Interval]:
     """``segments`` in any order as one sorted list in which pauses of at most ``gap`` seconds are filled."""
     merged: list[Interval] = []
-    limit = exact(gap)
     for start, end in sorted(segments):
-        if merged and exact(start) - exact(merged[-1][1]) <= limit:
+        if merged and _within(merged[-1][1], start, gap):
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))
     return merged
+
+
+def _within(end: float, start: float, gap: float) -> bool:
+    """Whether ``start`` - ``end`` is at most ``gap``, decimally exact: 2.6 - 2.0 is not above 0.6."""
+    near = abs(start - end - gap) < 1e-6
+    return exact(start) - exact(end) <= exact(gap) if near else start - end < gap
 
 
 def intersections(user: Sequence[Interval], system: Sequence[Interval]) -> list[Interval]:
@@ -49,7 +55,7 @@ def intersections(user: Sequence[Interval], system: Sequence[Interval]) -> list[
 
 
 def response_gaps(user: Sequence[Interval], system: Sequence[Interval]) -> list[Interval]:
-    """(end of a ``user`` interval, next start of a ``system`` interval later than it), to the millisecond.
+    """(end of a ``user`` interval, next later start of a ``system`` interval), to the millisecond; both are merged.
 
     A system interval that starts exactly at the user's end is not later. Where several user intervals wait for one
     start, the latest of their ends counts. A user interval after which nothing starts gives nothing.
@@ -57,11 +63,11 @@ def response_gaps(user: Sequence[Interval], system: Sequence[Interval]) -> list[
     latest: dict[int, Interval] = {}
     starts = [start for start, _ in system]
     for _, end in user:
-        start = next((s for s in starts if s > end), None)
-        if start is None:
+        at = bisect_right(starts, end)
+        if at == len(starts):
             continue
-        key = round(start * 1000)
-        gap = _milliseconds((end, start))
+        key = round(starts[at] * 1000)
+        gap = _milliseconds((end, starts[at]))
         if key not in latest or gap[0] > latest[key][0]:
             latest[key] = gap
     return sorted(latest.values(), key=lambda x: x[1])

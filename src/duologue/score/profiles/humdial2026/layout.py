@@ -28,7 +28,9 @@ from duologue.formats.humdial.duplex import FOLDERS
 from duologue.score.profiles.humdial2026.first_response import Position
 
 LARGEST_TEXT = 64 * 2**20
-LARGEST_KEY = 1024 * 2**20
+LARGEST_KEY = 256 * 2**20
+# Parts between underscores of a tag's key that are looked at.
+_MOST_PARTS = 32
 
 # Words of a folder's name that tell its scenario, however the rest is spelled; the first that fits counts.
 _HINTS = (
@@ -153,19 +155,21 @@ def find(root: Path, *, beside: Path | None = None, key: Path | None = None, lan
     )
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    try:
-        entries = sorted(folder.iterdir(), key=lambda p: p.name)
-    except OSError:
-        return
-    for path in entries:
-        if path.name.startswith("."):
+def _walk(root: Path) -> Iterator[Path]:
+    waiting = [root]
+    while waiting:
+        try:
+            entries = sorted(waiting.pop().iterdir(), key=lambda p: p.name)
+        except OSError:
             continue
-        if path.is_dir():
-            if not path.is_symlink():
-                yield from _walk(path)
-        else:
-            yield path
+        for path in entries:
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                if not path.is_symlink():
+                    waiting.append(path)
+            else:
+                yield path
 
 
 class _Search:
@@ -182,7 +186,7 @@ class _Search:
         self._told: dict[str, set[str]] = defaultdict(set)
 
     def name(self, path: Path) -> str:
-        return self.place.get(path, path).as_posix()
+        return shown(self.place.get(path, path).as_posix())
 
     def problem(self, path: Path | str, why: str) -> None:
         self.problems.append((path if isinstance(path, str) else self.name(path), why))
@@ -329,7 +333,7 @@ class _Search:
         return own or (self._shuffled.get(("", name), {}) if len(self._told[name]) == 1 else {})
 
     def _key(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        for number, line in enumerate(read_text(path, LARGEST_KEY).splitlines(), 1):
+        for number, line in enumerate(read_text(path, LARGEST_KEY).split("\n"), 1):
             if not line.strip():
                 continue
             where = f"{path.name}:{number}"
@@ -389,11 +393,9 @@ class _Tags:
                 work.problem(where, 'no tag: allowed is {"key": ..., "behaviour": [...]} a line')
                 continue
             key = row["key"]
-            fits = [
-                f for base, files in self._by_base.items() if key == base or key.endswith(f"_{base}") for f in files
-            ]
-            longest = max((len(f.id.rpartition("/")[2]) for f in fits), default=0)
-            fits = [f for f in fits if len(f.id.rpartition("/")[2]) == longest]
+            parts = key.split("_")[-_MOST_PARTS:]
+            ends = ("_".join(parts[i:]) for i in range(len(parts)))
+            fits = next((self._by_base[end] for end in ends if end in self._by_base), [])
             told = scenario or scenario_of(key)
             if told is not None:
                 fits = [f for f in fits if f.scenario == told]
@@ -417,6 +419,11 @@ def _tag_texts(value: object) -> tuple[str, ...]:
     return tuple(x if isinstance(x, str) else json.dumps(x)[:80] for x in rows[:100])
 
 
+def shown(name: str) -> str:
+    """A file's name as text; bytes that are none as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _rows(text: str) -> Iterator[tuple[int, Any]]:
     """(number, value) of a JSON list, or of JSON Lines; a line that is broken gives None."""
     if text.lstrip().startswith("["):
@@ -425,7 +432,7 @@ def _rows(text: str) -> Iterator[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             raise UserError(f"not JSON: {str(error)[:100]}") from None
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 yield number, json.loads(line)

@@ -14,7 +14,7 @@ from duologue.corpus.recording import read_recording
 from duologue.errors import UserError
 from duologue.score.profiles.humdial2026.intervals import SYSTEM_GAP, USER_GAP, Interval
 from duologue.score.profiles.humdial2026.item import OfficialItem, OfficialWord
-from duologue.score.profiles.humdial2026.layout import OfficialFiles, OfficialFolder, read_text
+from duologue.score.profiles.humdial2026.layout import OfficialFiles, OfficialFolder, read_text, shown
 
 RATE = 16_000
 LARGEST_TRANSCRIPT = 16 * 2**20
@@ -158,8 +158,8 @@ class _Reading:
 
     def words(self, part: str) -> tuple[OfficialWord, ...] | None:
         path: Path = getattr(self.files, part)
-        value = self._json(path, path.name)
-        return None if value is None else self._chunks(value, path.name)
+        value = self._json(path, shown(path.name))
+        return None if value is None else self._chunks(value, shown(path.name))
 
     def _chunks(self, value: dict[str, Any], name: str) -> tuple[OfficialWord, ...] | None:
         try:
@@ -174,7 +174,7 @@ class _Reading:
     def _base(self) -> dict[str, Any] | None:
         if not self._opened and self.files.text is not None:
             self._opened = True
-            self._text = self._json(self.files.text, self.files.text.name)
+            self._text = self._json(self.files.text, shown(self.files.text.name))
         return self._text
 
     def _json(self, path: Path, name: str) -> dict[str, Any] | None:
@@ -195,7 +195,7 @@ class _Reading:
 def _samples(path: Path) -> tuple[Samples, list[str]]:
     import soundfile
 
-    name = path.name
+    name = shown(path.name)
     try:
         if not path.is_file():
             raise UserError("not a regular file", where=name)
@@ -204,7 +204,8 @@ def _samples(path: Path) -> tuple[Samples, list[str]]:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=name) from None
     try:
-        info = soundfile.info(path)
+        with path.open("rb") as raw:  # libsndfile takes no name that is no text
+            info = soundfile.info(raw)
     except (soundfile.LibsndfileError, OSError):
         info = None  # read_recording says what is wrong with it.
     if info is not None and not (1_000 <= info.samplerate <= 384_000 and info.frames <= LONGEST * info.samplerate):
