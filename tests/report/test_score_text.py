@@ -1,10 +1,10 @@
-"""A score card, a comparison and a self-check in a terminal: the figures, and no stranger's control characters."""
+"""A score card, a comparison and an item in a terminal: the figures, and no stranger's control characters."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
-from cards import card, fabricate
+from cards import fabricate
 from rich.console import Console
 
 from duologue.corpus import read
@@ -14,7 +14,7 @@ from duologue.report.exchange_timeline import draw
 from duologue.report.score_gallery import GalleryItem, choose
 from duologue.score.diff import diff
 from duologue.score.exchange import RATE
-from duologue.score.scorecard import ItemScore, Scorecard
+from duologue.score.scorecard import Scorecard
 
 # One worker builds the small corpus for all of these.
 pytestmark = pytest.mark.xdist_group("small_scored_corpus")
@@ -73,7 +73,6 @@ def test_strangers_cannot_write_to_the_terminal(made_up: Made) -> None:
     for what in (
         score_text.scorecard(c),
         score_text.comparison(diff(c, replace(c, system=HOSTILE))),
-        score_text.selfcheck({HOSTILE: {HOSTILE: c}}, HOSTILE),
         explain(shown.exchange, score),
     ):
         text = printed(what)
@@ -89,26 +88,6 @@ def test_a_comparison_in_a_terminal(small: read.Corpus, made_up: Made) -> None:
     assert text.splitlines()[1].startswith("regression" if d.regression else "no regression")
     for reason in d.reasons:
         assert reason[:60] in text
-
-
-def test_a_selfcheck_marks_whoever_is_not_below_the_reference() -> None:
-    def one(utility: float) -> Scorecard:
-        items = [
-            ItemScore(id=f"i{n}", language="en", scenario="pause", split="test", outcome="scored", utility=utility)
-            for n in range(4)
-        ]
-        return card(items)
-
-    cards = {
-        "mute": {"corrected": one(0.1), "humdial2026": one(0.9)},
-        "honest": {"corrected": one(0.8), "humdial2026": one(0.7)},
-    }
-    lines = plain(score_text.selfcheck(cards, "honest")).splitlines()
-    # The reference comes first; the mark stands where a degenerate system is not below it.
-    assert lines[1].split()[0] == "honest" and "✗" not in lines[1]
-    assert lines[2].split()[0] == "mute" and lines[2].count("✗") == 1
-    assert lines[3] == "✓ corrected: all below honest"
-    assert lines[4] == "✗ humdial2026: not below honest: mute"
 
 
 def test_the_timeline_runs_in_order_and_holds_every_turn_event_and_reply(made_up: Made) -> None:

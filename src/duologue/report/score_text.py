@@ -1,8 +1,8 @@
-"""A score card, a comparison of two and a self-check as text for a terminal."""
+"""A score card, and a comparison of two, as text for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -48,39 +48,6 @@ def comparison(diff: Diff) -> RenderableType:
     parts += _named(f"lost more than {diff.tolerance:g}", lost)
     parts.append(Text(f"{len(diff.improved):,} items gained more than {diff.tolerance:g}"))
     return Group(*parts)
-
-
-def selfcheck(cards: Mapping[str, Mapping[str, Scorecard]], reference: str) -> RenderableType:
-    """What each system gets in each profile: system -> profile -> card, beside the honest ``reference``.
-
-    A system that is not below the reference is marked; a profile in which none is passes.
-    """
-    profiles = list(dict.fromkeys(p for by in cards.values() for p in by))
-    table = _table("system", *profiles)
-    outranked: dict[str, list[str]] = {p: [] for p in profiles}
-    order = sorted(cards, key=lambda s: (s != reference, -_value(cards[s], profiles[0] if profiles else ""), s))
-    for system in order:
-        row = [Text(printable(system), style="bold" if system == reference else "")]
-        for p in profiles:
-            card = cards[system].get(p)
-            above = system != reference and card is not None and _value(cards[system], p) >= _value(cards[reference], p)
-            if above:
-                outranked[p].append(system)
-            text = "–" if card is None else figure(card.headline, 3)
-            row.append(Text(f"{text}{'  ✗' if above else ''}", style=COLOUR["failed"] if above else ""))
-        table.add_row(*row)
-    lines = []
-    for p, systems in outranked.items():
-        mark, said = (
-            ("✗", f"not below {reference}: {', '.join(systems)}") if systems else ("✓", f"all below {reference}")
-        )
-        lines.append(Text(printable(f"{mark} {p}: {said}"), style=COLOUR["failed" if systems else "passed"]))
-    return Group(table, *lines)
-
-
-def _value(by: Mapping[str, Scorecard], profile: str) -> float:
-    card = by.get(profile)
-    return -1.0 if card is None or card.headline.value is None else card.headline.value
 
 
 def _head(card: Scorecard) -> Text:

@@ -13,12 +13,14 @@ Below 20 clusters in any way of grouping the first two are not claimed, and a wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
+from duologue.corpus.event import SCENARIOS
 from duologue.errors import UserError
 from duologue.score.comparison import ALPHA, Pair, holm, paired
+from duologue.score.profiles.corrected.card import clusters_of
 from duologue.score.scorecard import DelaySummary, Estimate, ItemScore, Outcome, Scorecard
 from duologue.score.uncertainty import LEAST_CLUSTERS, rankable
 
@@ -147,7 +149,8 @@ _Pairs = Sequence[tuple[ItemScore, ItemScore]]
 
 
 def _cells(pairs: _Pairs) -> tuple[CellChange, ...]:
-    scenarios = sorted({x.scenario for x, _ in pairs})
+    present = {x.scenario for x, _ in pairs}
+    scenarios = [s for s in SCENARIOS if s in present] + sorted(present - set(SCENARIOS))
     languages = sorted({x.language for x, _ in pairs})
     margins = [_cell("all", lang, pairs) for lang in languages] + [_cell(s, "all", pairs) for s in scenarios]
     single = [_cell(s, lang, pairs) for s in scenarios for lang in languages]
@@ -159,11 +162,14 @@ def _cells(pairs: _Pairs) -> tuple[CellChange, ...]:
 
 def _cell(scenario: str, language: str, pairs: _Pairs) -> CellChange:
     inside = [(x, y) for x, y in pairs if scenario in ("all", x.scenario) and language in ("all", x.language)]
+    if scenario == "all":
+        # As in the headline: dialogues of no scenario have a row of their own, unless there are no others.
+        inside = [(x, y) for x, y in inside if x.scenario in SCENARIOS] or inside
     if not inside:
         return CellChange(scenario=scenario, language=language, n=0, a=0.0, b=0.0, difference=Estimate(value=None))
-    strata = [x.scenario for x, _ in inside]
+    strata = [f"{x.scenario}/{x.language}" for x, _ in inside]
     before, after = [x.utility for x, _ in inside], [y.utility for _, y in inside]
-    pair: Pair = paired(after, before, _clusters([x for x, _ in inside]), strata=strata)
+    pair: Pair = paired(after, before, clusters_of([x for x, _ in inside]), strata=strata)
     return CellChange(
         scenario=scenario,
         language=language,
@@ -180,12 +186,6 @@ def _bounded(e: Estimate) -> Estimate:
     if e.low is None or e.high is None:
         return e
     return msgspec.structs.replace(e, low=max(e.low, -1.0), high=min(e.high, 1.0))
-
-
-def _clusters(items: Sequence[ItemScore]) -> Mapping[str, Sequence[str]]:
-    """What every item of these names; an item that names nothing is a cluster of its own."""
-    ways = sorted({way for i in items for way in i.clusters})
-    return {way: [i.clusters.get(way, i.id) for i in items] for way in ways}
 
 
 def _macro(values: Sequence[float], strata: Sequence[str]) -> float:
