@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning
+DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning,live
 TEST_EXTRAS = $(DEMO_EXTRAS),asr,world,dev
 
 .PHONY: demo test test-all lint bench clean help

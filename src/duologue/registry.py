@@ -40,4 +40,4 @@ def load(group: str, name: str) -> Any:
 
 
 # Where the extra that brings a part has another name than the part.
-EXTRA_OF = {"kokoro": "neural"}
+EXTRA_OF = {"kokoro": "neural", "realtime": "live", "moshi": "live", "gemini": "live", "ws": "live"}
