@@ -64,6 +64,12 @@ def test_what_is_asked_for_goes_out(server: Server, endpoint: ChatEndpoint) -> N
     assert body["response_format"]["json_schema"]["schema"] == SCHEMA
 
 
+def test_what_a_server_does_not_take_can_be_left_out(server: Server, endpoint: ChatEndpoint) -> None:
+    sampling = Sampling(omit=("temperature", "top_p", "max_tokens"))
+    endpoint.complete(ChatRequest(messages=PLAIN.messages, sampling=sampling))
+    assert set(server.bodies[0]) - {"stream", "stream_options"} == {"model", "messages", "seed"}
+
+
 def test_audio_goes_out_as_a_wav_in_base64(server: Server, endpoint: ChatEndpoint) -> None:
     samples = np.array([0.0, 0.5, -1.0, 2.0], np.float32)
     endpoint.complete(ChatRequest(messages=(Message("user", ("listen", Sound.of(samples, 16_000))),)))

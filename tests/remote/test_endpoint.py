@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import pickle
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -16,7 +17,7 @@ import pytest
 from chat_server import KEY, MODEL, Server, serving
 from clocks import NoWait
 
-from duologue.errors import UserError
+from duologue.errors import MissingPartError, UserError
 from duologue.remote.cache import Cache
 from duologue.remote.chat import ChatEndpoint, ChatRequest, Message
 from duologue.remote.endpoint import EndpointError, Retries, Timeouts
@@ -304,6 +305,30 @@ def test_after_too_many_requests_all_others_wait_as_well(server: Server, endpoin
     assert clock.slept[:2] == [50.0, 30.0]
 
 
+def test_a_caller_that_leaves_does_not_sit_out_the_waits(server: Server) -> None:
+    """Four requests are told to wait, a minute at least; the first one answered makes the caller leave."""
+    server.faults.extend([fault.busy("100"), fault.status(500), fault.busy("100")])
+    slow = Retries(first=100, longest=100)
+    with ChatEndpoint(server.url, MODEL, retries=slow) as endpoint:
+        for _, answer in endpoint.complete_all([ChatRequest(messages=(Message("user", str(i)),)) for i in range(9)]):
+            assert not isinstance(answer, EndpointError)
+            break
+    assert len(server.seen) <= 9 + 3
+
+
+def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from duologue.remote import endpoint as module
+
+    module._httpx.cache_clear()
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with (
+        ChatEndpoint("http://127.0.0.1:9/v1", MODEL) as there,
+        pytest.raises(MissingPartError, match="remote") as caught,
+    ):
+        there.complete(REQUEST)
+    assert "pip install 'duologue[remote]'" in caught.value.message
+
+
 @pytest.mark.parametrize(
     "url",
     ["localhost:8000", "ftp://host/v1", "", "https://", "https://host/v1?api-key=1", "http://host:99999/v1"],
@@ -320,6 +345,10 @@ def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
     with pytest.raises(UserError) as caught:
         ChatEndpoint("me:hunter22@host/v1", MODEL)
     assert "hunter22" not in caught.value.message
+    for url in ("host/v1?api-key=hunter22", "https://host/v1?api-key=hunter22"):
+        with pytest.raises(UserError) as caught:
+            ChatEndpoint(url, MODEL)
+        assert "hunter22" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,9 @@ def only_object(text: str, keys: tuple[str, ...]) -> dict[str, Any]:
     if len(text) > _LONGEST:
         raise ValueError(f"the answer has {len(text):,} characters")
     decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
-    found, at = [], text.find("{")
-    while at != -1:
+    found: list[dict[str, Any]] = []
+    at = text.find("{")
+    while at != -1 and any(f'"{k}"' in text for k in keys):
         try:
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
@@ -44,7 +45,7 @@ def only_object(text: str, keys: tuple[str, ...]) -> dict[str, Any]:
         at = text.find("{", end)
     if len(found) != 1:
         raise ValueError(f"{len(found)} JSON objects with {' or '.join(keys)}, not one")
-    return dict(found[0])
+    return found[0]
 
 
 def grade(found: dict[str, Any], name: str) -> int:

@@ -176,6 +176,6 @@ class ChatJudge(ABC, Generic[Item]):
             judge=f"{self.name}/{self.version}",
             model=self.endpoint.model,
             endpoint=self.endpoint.base_url,
-            parameters=msgspec.to_builtins(self.sampling),
+            parameters=msgspec.json.decode(msgspec.json.encode(self.sampling)),
             **found,
         )

@@ -43,13 +43,18 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """How an answer is drawn. ``extra`` are further fields of the request ({"top_k": 20} for vLLM)."""
+    """How an answer is drawn.
+
+    ``extra`` are further fields of the request ({"top_k": 20} for vLLM); ``omit`` names fields that the server does
+    not take ("temperature", "top_p", "seed", "max_tokens") and that are left out.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 1234
     max_tokens: int = 2048
     extra: dict[str, Any] = {}
+    omit: tuple[Literal["temperature", "top_p", "seed", "max_tokens"], ...] = ()
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,14 +176,10 @@ class ChatEndpoint(Endpoint):
     def _body(self, request: ChatRequest, form: Form, limit_field: str) -> dict[str, Any]:
         sampling = request.sampling
         messages = [_on_the_wire(m) for m in request.messages]
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": messages,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": sampling.seed,
-            limit_field: sampling.max_tokens,
-        }
+        body: dict[str, Any] = {"model": self.model, "messages": messages}
+        for name in ("temperature", "top_p", "seed", "max_tokens"):
+            if name not in sampling.omit:
+                body[limit_field if name == "max_tokens" else name] = getattr(sampling, name)
         if form == "json_schema":
             named = {"name": "answer", "schema": request.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": named}

@@ -22,7 +22,7 @@ import msgspec
 
 from duologue.errors import MissingPartError, UserError
 from duologue.remote.clock import Clock, SystemClock
-from duologue.remote.loop import LoopThread
+from duologue.remote.loop import LoopThread, rest
 
 T = TypeVar("T")
 Kind = Literal[
@@ -213,8 +213,8 @@ class Endpoint:
         async with session.slots:
             for attempt in range(1, self.retries.attempts + 1):
                 quiet = session.quiet_until - self._clock.monotonic()
-                if quiet > 0:
-                    await self._clock.sleep(quiet)
+                if quiet > 0 and not await rest(self._clock, quiet):
+                    raise self._failed("busy", "stopped before it was asked")
                 try:
                     reply = await self._attempt(session, method, path, content, form, files, end)
                     return read(reply)
@@ -235,7 +235,8 @@ class Endpoint:
                         raise error.after(attempt, f"asks to wait {wait:.0f} s, over {self.retries.patience:.0f} s")
                     # The server speaks to the account, not to one request: all others wait as well.
                     session.quiet_until = max(session.quiet_until, self._clock.monotonic() + wait)
-                await self._clock.sleep(wait)
+                if not await rest(self._clock, wait):
+                    raise error.after(attempt, "stopped before another attempt")
         raise AssertionError("unreachable")
 
     def _open(self) -> _Session:
@@ -398,7 +399,7 @@ def _address(base_url: str) -> str:
         raise UserError(
             "not an address of a server",
             field="base_url",
-            value=base_url if "@" not in base_url else "(holds a password)",
+            value=base_url.partition("?")[0] if "@" not in base_url else "(holds a password)",
             allowed="https://host/v1 or http://localhost:8000/v1",
         )
     if parts.username is not None or parts.query or parts.fragment:

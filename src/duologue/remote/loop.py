@@ -8,9 +8,28 @@ import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from duologue.remote.clock import Clock
+
 T = TypeVar("T")
+_leaving: ContextVar[asyncio.Event | None] = ContextVar("leaving", default=None)
+
+
+async def rest(clock: Clock, seconds: float) -> bool:
+    """Sleep ``seconds``, but no longer than until the caller of :meth:`LoopThread.each` leaves; False where it left."""
+    leaving = _leaving.get()
+    if leaving is None:
+        await clock.sleep(seconds)
+        return True
+    tasks = {asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(leaving.wait())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    return not leaving.is_set()
 
 
 class LoopThread:
@@ -43,16 +62,16 @@ class LoopThread:
         """Run ``calls``, at most ``width`` at once; yield (index, result or exception) as each is done.
 
         Results are yielded in the caller's thread. When the caller stops early (an exception, an interrupt, a
-        closed generator) nothing new starts, and what is under way is waited for: its answer is paid for. A
-        second interrupt cancels that too.
+        closed generator) nothing new starts, whoever is at :func:`rest` is woken, and what is under way is waited for:
+        its answer is paid for. A second interrupt cancels that too.
         """
         done: queue.SimpleQueue[tuple[int, T | Exception]] = queue.SimpleQueue()
         waiting = iter(enumerate(calls))
-        stopped = False
+        left = asyncio.Event()
 
         async def work() -> None:
             for index, call in waiting:
-                if stopped:
+                if left.is_set():
                     return
                 try:
                     done.put((index, await call()))
@@ -60,6 +79,7 @@ class LoopThread:
                     done.put((index, error))
 
         async def run_all() -> None:
+            _leaving.set(left)
             await asyncio.gather(*(work() for _ in range(min(width, len(calls)))))
 
         future = self.submit(run_all())
@@ -67,7 +87,7 @@ class LoopThread:
             for _ in calls:
                 yield done.get()
         finally:
-            stopped = True
+            self._running().call_soon_threadsafe(left.set)
             try:
                 future.result()
             except BaseException:
