@@ -264,7 +264,7 @@ class Endpoint:
         httpx = _httpx()
         key = self._key()
         # Compressed answers are not asked for: a small one may unpack to any size.
-        headers = {"User-Agent": f"duologue/{version('duologue')}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": _agent(), "Accept-Encoding": "identity"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         if content is not None:
@@ -387,6 +387,11 @@ def _httpx() -> Any:
             f"remote endpoints need the package {error.name!r}", mend="pip install 'duologue[remote]'"
         ) from error
     return httpx
+
+
+@cache
+def _agent() -> str:
+    return f"duologue/{version('duologue')}"
 
 
 def _address(base_url: str) -> str:
