@@ -16,6 +16,10 @@ reply's start, stock answers ("it depends") and the words that it copied from th
     language           0 where at most 30% of the reply is in the wanted language, 1 from 70% on.
     score              worth of the rank x content x language; 0 where the previous query is at least as similar.
 
+The previous query is no rival where the true one asks it again (60% of its matter) or leans on it: a query of at most
+three words of matter ("that's too long") whose reference is nearer to the previous query than to itself. In the latter
+case the similarity to the previous query counts as one to the true query.
+
 The score says what a reply is about. It does not hear whether its sentences are well formed: a reply with its words
 in disorder keeps its score here and loses it in :mod:`duologue.score.naturalness`.
 """
@@ -44,6 +48,10 @@ from duologue.score.filler import without_fillers
 DISTRACTORS = 20
 # The published threshold: from this score on a reply counts as one to its query (docs/naturalness.md).
 RELEVANT = 0.3
+# Share of a query's matter that the previous query has too, from which it is the same question again.
+_ASKED_AGAIN = 0.6
+# Matter (words) up to which a query may mean nothing without the previous one ("that's too long").
+_LEANS = 3.0
 # Centred cosine of reply and reference above which it counts as evidence.
 _LIKE_REFERENCE = 0.35
 # Centred cosines from which a text says the same, or goes on with the same matter: from no credit to full.
@@ -228,11 +236,18 @@ class Relevance:
             )
         mine = near[language, "passage", b.left]
         alike = [round(float(near[language, "query", c] @ mine), _PLACES) for c in b.candidates]
+        rival = b.previous
         if b.reference:
-            evidence = float(near[language, "passage", b.reference] @ mine) - _LIKE_REFERENCE
-            alike[0] = round(alike[0] + max(0.0, evidence), _PLACES)
+            right = near[language, "passage", b.reference]
+            if rival and content_units(b.reply.query, language) <= _LEANS:
+                asked, before = (float(near[language, "query", c] @ right) for c in b.candidates[:2])
+                if before >= asked:  # the right answer is one to the previous query: the turn leans on it
+                    alike[0] = max(alike[0], alike.pop(1))
+                    rival = False
+            alike[0] = round(alike[0] + max(0.0, float(right @ mine) - _LIKE_REFERENCE), _PLACES)
         rank = 1 + sum(a >= alike[0] for a in alike[1:])
-        stale = b.previous and alike[1] >= alike[0]
+        of = len(alike)
+        stale = rival and alike[1] >= alike[0]
         content = min(1.0, max(0.0, (content_units(b.left, language) - 1) / 3))
         worth = 0.0 if stale else worth_of_rank(rank, of)
         why: Why = b.why
@@ -283,7 +298,9 @@ def _bare(r: Reply) -> _Bare:
     left, _ = without_copied(said, r.query, r.language)
     _, copied = without_copied(r.text, f"{r.query}\n{r.previous}", r.language)
     reference = without_copied(r.reference, r.query, r.language)[0] or r.reference
-    previous = bool(split(r.previous)) and r.previous != r.query
+    # A query that asks the previous one again has no rival in it.
+    asked_again = without_copied(r.query, r.previous, r.language)[1] >= _ASKED_AGAIN
+    previous = bool(split(r.previous)) and not asked_again
     others = ((r.previous,) if previous else ()) + tuple(d for d in r.distractors if d not in (r.query, r.previous))
     share = identify(said).share(r.language)
     spoken = round(min(1.0, max(0.0, (share - 0.3) / 0.4)), _PLACES)
