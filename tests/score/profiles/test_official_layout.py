@@ -138,10 +138,26 @@ def test_a_recording_from_transcripts_alone(tmp_path: Path) -> None:
     recording(folder, "0001_0001")
     for wav in folder.glob("*.wav"):
         wav.unlink()
-    item = read_item(find(tmp_path).files[0])
+    found = find(tmp_path)
+    assert found.problems == ((".", "no output comes with audio: the system's speech is taken from its words"),)
+    item = read_item(found.files[0], Loud())
+    assert item == read_item(found.files[0])
+    assert item.notes == ()
     assert item.user_segments == ((0.0, 2.0), (6.0, 8.0))
     assert item.system_segments == ((3.1, 3.4), (9.1, 9.3))
     assert evaluate([item]).languages["en"].scenarios["pause"].rejection_rate == 1.0
+
+
+def test_one_output_without_audio_among_others_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "en" / "Follow-up_Questions"
+    for base in ("0001_0001", "0001_0002"):
+        recording(folder, base)
+    (folder / "0001_0002_output.wav").unlink()
+    score = evaluate(read_items(find(tmp_path), Loud()))
+    assert score.missing == ("en/Follow-up_Questions/0001_0002",)
+    # Its words are there, and count where words alone are asked for.
+    assert score.languages["en"].scenarios["follow_up"].first_responses == 2
+    assert score.languages["en"].scenarios["follow_up"].stops == 1
 
 
 def test_the_names_of_the_released_test_set(tmp_path: Path) -> None:

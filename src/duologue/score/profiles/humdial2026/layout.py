@@ -79,7 +79,8 @@ class OfficialFiles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     ``id`` is its path below the folder without the suffix (language and name in a shuffled set). ``text`` is
     ``{base}.json``, which holds the sentences in one release and the user's words in another. ``known`` and
-    ``known_words`` are the two from the key of a shuffled set. The four transcripts and the clean pair are for a judge.
+    ``known_words`` are the two from the key of a shuffled set. ``by_words`` says that no output in the whole folder has
+    audio. The four transcripts and the clean pair are for a judge.
     """
 
     id: str
@@ -98,12 +99,16 @@ class OfficialFiles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     clean_system_words: Path | None = None
     known: dict[str, Any] | None = None
     known_words: dict[str, Any] | None = None
+    by_words: bool = False
     tags: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
 
 class OfficialFolder(msgspec.Struct, frozen=True, kw_only=True):
-    """Every recording that is expected, and ``problems``: (file, why) of files that belong to none."""
+    """Every recording that is expected, and ``problems``: (file, why) of files that belong to none.
+
+    What concerns the whole folder is there as ".".
+    """
 
     files: tuple[OfficialFiles, ...]
     problems: tuple[tuple[str, str], ...] = ()
@@ -149,8 +154,11 @@ def find(root: Path, *, beside: Path | None = None, key: Path | None = None, lan
     given = _Tags(found, work)
     for path in tags:
         given.take(path)
+    by_words = any(f.system_words for f in found) and not any(f.system for f in found)
+    if by_words:
+        work.problem(".", "no output comes with audio: the system's speech is taken from its words")
     return OfficialFolder(
-        files=tuple(msgspec.structs.replace(f, tags=given.of.get(f.id)) for f in found),
+        files=tuple(msgspec.structs.replace(f, tags=given.of.get(f.id), by_words=by_words) for f in found),
         problems=tuple(sorted(work.problems)),
     )
 

@@ -49,10 +49,12 @@ def read_item(
 ) -> OfficialItem:
     """One recording as the scoring reads it. Nothing about its files raises: every problem is in ``notes``.
 
-    With a ``detector`` speech is heard in the audio, as officially; without one the user's comes from the sentences
-    and the system's from the words of ``_output.json``. ``transcribe(samples, language)`` gives (text, start, end) in
-    seconds for outputs that come without words.
+    With a ``detector`` speech is heard in the audio, as officially; without one, and in a folder whose outputs have no
+    audio at all, the user's comes from the sentences and the system's from the words of ``_output.json``.
+    ``transcribe(samples, language)`` gives (text, start, end) in seconds for outputs that come without words.
     """
+    if files.by_words:
+        detector = None
     reading = _Reading(files)
     speech = reading.sentences()
     words = reading.words("system_words") if files.system_words is not None else None
