@@ -22,6 +22,7 @@ from duologue.listen.silero import FRAME, RATE, Silero
 
 Floats = npt.NDArray[np.float32]
 Key = TypeVar("Key")
+_LOUDEST = 100.0  # 40 dB above full scale: floats that hold the integers of a file, not audio
 
 
 class Options(TypedDict, total=False):
@@ -51,12 +52,12 @@ class SpeechDetector:
 
         UserError where a signal is not a finite float array of one dimension.
         """
-        checked = [_checked(s) for s in signals]
-        if self._threads == 1 or len(checked) < 2:
-            return [self._hear(s) for s in checked]
+        usable = [checked(s) for s in signals]
+        if self._threads == 1 or len(usable) < 2:
+            return [self._network(s) for s in usable]
         self._network.load()
         with ThreadPoolExecutor(self._threads) as pool:
-            return list(pool.map(self._hear, checked))
+            return list(pool.map(self._network, usable))
 
     def segments(
         self, samples: Floats, *, rate: int = RATE, merge_gap: float = 0.0, **options: Unpack[Options]
@@ -68,7 +69,7 @@ class SpeechDetector:
         them, also where two touch. No samples, no segments. UserError for a signal that is not finite or not mono.
         """
         samples = at_16k(samples, rate)
-        found = segment(self._hear(samples), len(samples), **options)
+        found = segment(self._network(samples), len(samples), **options)
         return interval.merge_gaps(found, merge_gap * RATE) if merge_gap > 0 else found
 
     def many(
@@ -102,21 +103,10 @@ class SpeechDetector:
                 first, heard = waiting.popleft()
                 yield first, heard.result()
 
-    def _hear(self, samples: Floats) -> Floats:
-        heard = self._network(samples)
-        if not np.isfinite(heard).all():
-            raise UserError(
-                "the signal is too loud for the network",
-                field="samples",
-                value=float(np.abs(samples).max()),
-                allowed="samples in [-1, 1]",
-            )
-        return heard
-
 
 def at_16k(samples: Floats, rate: int) -> Floats:
     """Mono ``samples`` at ``rate`` Hz as float32 at 16 kHz, checked to be usable."""
-    samples = _checked(samples)
+    samples = checked(samples)
     if rate <= 0:
         raise UserError("the sampling rate is not positive", field="rate", value=rate, allowed="> 0 Hz")
     if rate == RATE or not len(samples):
@@ -127,7 +117,8 @@ def at_16k(samples: Floats, rate: int) -> Floats:
     return resampled
 
 
-def _checked(samples: npt.NDArray[Any]) -> Floats:
+def checked(samples: npt.NDArray[Any]) -> Floats:
+    """Mono ``samples`` as float32; UserError unless they are one dimension of finite floats on a scale of 1."""
     samples = np.asarray(samples)
     if samples.ndim != 1 or samples.dtype.kind != "f":
         raise UserError(
@@ -144,6 +135,8 @@ def _checked(samples: npt.NDArray[Any]) -> Floats:
             value=float(samples[bad[0]]),
             allowed="finite samples in [-1, 1]",
         )
+    if len(samples) and (peak := float(max(samples.max(), -samples.min()))) > _LOUDEST:
+        raise UserError("the signal is not scaled to [-1, 1]", field="samples", value=peak, allowed="full scale is 1")
     return samples.astype(np.float32, copy=False)
 
 
