@@ -74,21 +74,27 @@ class Others:
 
     def same_answer(self, language: str) -> Said:
         """One long answer, the same for all dialogues of the language."""
-        turns = [(d, t) for d in self._pool[language] for t in _answers(d)]
+        turns = self._turns(language)
         return self._said(*max(turns, key=lambda row: (len(row[1].text), row[0].id)))
 
     def filler(self, language: str) -> Said:
         """The first opening of an answer in the pool that says nothing; the first word of one where there is none."""
         openers = FILLERS.get(language, ())
         joiner = "" if language == "zh" else " "
-        turns = [(d, t) for d in self._pool[language] for t in _answers(d) if t.words]
+        turns = self._turns(language)
         for d, t in turns:
             for n in range(min(4, len(t.words) - 1), 0, -1):
                 if joiner.join(w.text for w in t.words[:n]).lower() in openers:
                     said = self._said(d, t)
                     return said.cut(0, said.words[n - 1].end)
         said = self._said(*turns[0])
-        return said.cut(0, said.words[0].end)
+        return said.cut(0, said.words[0].end if said.words else RATE // 2)
+
+    def _turns(self, language: str) -> list[tuple[Dialogue, Turn]]:
+        """Every answer in the pool; UserError where there is none."""
+        if language not in self._pool:
+            raise UserError("no answer in this language in the corpus", where=self.root, value=language)
+        return [(d, t) for d in self._pool[language] for t in _answers(d)]
 
     def _said(self, d: Dialogue, t: Turn) -> Said:
         """The turn's sound from its first segment's start to its last one's end; read again unless it is a late one."""
