@@ -37,35 +37,31 @@ def official_rows(score: ItemScore) -> tuple[list[tuple[str, str, str]], list[st
 
     ``ItemScore.official`` maps a quantity to a number or a text; under "why" it holds one reason or several.
     """
-    first = score.replies[0] if score.replies else None
-    stops = [e for e in score.events if e.stop_limit is not None]
+    stops = [delay(e.stop, e.stop_limit) for e in score.events if e.stop_limit is not None]
+    sounds = ["never" if r.sound is None else f"{r.sound:+.2f} s" for r in score.replies]
+    contents = ["never" if r.content is None else f"{r.content:+.2f} s" for r in score.replies[:1]]
     corrected = {
-        "stop_latency": delay(stops[0].stop, stops[0].stop_limit or 0.0) if stops else "",
-        "response_latency": "" if first is None else "never" if first.sound is None else f"{first.sound:+.2f} s",
-        "first_response_delay": ""
-        if first is None
-        else "never"
-        if first.content is None
-        else f"{first.content:+.2f} s",
+        "stop_latency": ", ".join(stops),
+        "response_latency": ", ".join(sounds),
+        "first_response_delay": ", ".join(contents),
         "tag": f"behaviour {score.behaviour:.2f}",
     }
     rows = []
     for name, value in score.official.items():
         if name != "why":
-            rows.append((title(name), _shown(value), corrected.get(name, "")))
+            unit = " s" if name.endswith(("_latency", "_delay")) else ""
+            rows.append((title(name), _shown(value, unit), corrected.get(name, "")))
     why = score.official.get("why", ())
     return rows, [str(w) for w in ([why] if isinstance(why, str) else why or ())]
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, unit: str) -> str:
     if value is None:
         return "left out"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return f"{value:.3f}{unit}"
     if isinstance(value, (list, tuple)):
-        return ", ".join(_shown(v) for v in value) or "none"
+        return ", ".join(_shown(v, unit) for v in value) or "none"
     return str(value)
 
 

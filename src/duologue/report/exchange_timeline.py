@@ -138,7 +138,9 @@ def _row(panel: Any, item: GalleryItem, begin: float, lanes: list[_Lane], last: 
         panel.axvspan(e.start, e.end, color=EVENT, alpha=0.35, linewidth=0, zorder=0)
         if begin <= e.start < end:
             label = f"{kind(e)} {e.score:.2f}" + ("" if e.exercised else " (not exercised)")
-            panel.text(e.start, 4.2, printable(label), fontweight="bold", va="top", color=COLOUR[grade(e.score)])
+            align = "left" if e.start < begin + 0.85 * ROW else "right"
+            colour = COLOUR[grade(e.score)]
+            panel.text(e.start, 4.2, printable(label), fontweight="bold", va="top", ha=align, color=colour)
         if e.stop is not None:
             panel.axvline(e.start + e.stop, color="#333333", linewidth=0.9, linestyle=":")
     for p in x.turns:

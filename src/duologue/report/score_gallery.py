@@ -51,10 +51,14 @@ def gather(item: OpenDialogue, run: Run, exchange: Exchange, score: ItemScore) -
 def choose(items: Sequence[ItemScore], *, worst: int = 9, best: int = 3) -> list[ItemScore]:
     """The worst items that were scored, then a few of the best: ``worst`` + ``best`` at most.
 
-    In each part scenarios take turns, so that one that fails throughout does not hide the others; among equals the
-    smaller id comes first.
+    In each part scenarios take turns, so that one that fails throughout does not hide the others. Among equals those
+    in which the system was heard come first, then the smaller id.
     """
-    scored = sorted((i for i in items if i.outcome == "scored"), key=lambda i: (i.utility, i.id))
+
+    def silent(i: ItemScore) -> bool:
+        return all(r.sound is None for r in i.replies) and all(not e.exercised for e in i.events)
+
+    scored = sorted((i for i in items if i.outcome == "scored"), key=lambda i: (i.utility, silent(i), i.id))
     bad = _in_turn(scored, worst)
     taken = {i.id for i in bad}
     good = _in_turn([i for i in reversed(scored) if i.id not in taken and i.utility > 0], best)

@@ -16,10 +16,11 @@ from duologue.report.shell import names, page, section
 from duologue.report.take import KEY, chips, take
 from duologue.report.verdict import COLOUR, GRADES, delay, grade, kind, median, sentence, title
 from duologue.score.scorecard import Cell, DelaySummary, Estimate, ItemScore, Scorecard
+from duologue.score.uncertainty import LEAST_CLUSTERS, rankable
 
 OUTCOMES = {"scored": "#0072b2", "missing": "#c22f2f", "failed": "#cc79a7", "infrastructure": "#e69f00"}
 _OTHER = "#8a94a0"
-_PARTS = ("utility", "behaviour", "speed", "relevance", "naturalness")
+_PARTS = ("behaviour", "speed", "relevance", "naturalness")
 
 
 def render(card: Scorecard, gallery: Sequence[GalleryItem]) -> str:
@@ -67,11 +68,12 @@ def _headline(card: Scorecard) -> str:
         interval = f"95% interval {e.low:.3f} to {e.high:.3f}"
     else:
         interval = "no interval: too few clusters tell"
+    few = "" if rankable(e) else f"<p class='failed'>fewer than {LEAST_CLUSTERS} clusters: no ranking is claimed</p>"
     about = " · ".join(x for x in (f"{e.n:,} items", f"{e.clusters:,} clusters" if e.clusters else "", e.method) if x)
     return (
         '<div class="headline"><div>'
         f'<div class="big">{value}</div><div class="range">{interval}</div>{interval_bar(e)}'
-        f'<p class="soft">{html(about)}</p></div><div>{_coverage(card)}</div></div>{_cards(card)}'
+        f'<p class="soft">{html(about)}</p>{few}</div><div>{_coverage(card)}</div></div>{_cards(card)}'
     )
 
 
@@ -95,7 +97,7 @@ def _cards(card: Scorecard) -> str:
     if cell is None:
         return ""
     blocks = ""
-    for name in _PARTS[1:]:
+    for name in _PARTS:
         e: Estimate = getattr(cell, name)
         value = "–" if e.value is None else f"{e.value:.2f}"
         span = f"[{e.low:.2f}, {e.high:.2f}]" if e.low is not None and e.high is not None else "not measured"
@@ -194,12 +196,20 @@ def _delays(delays: dict[str, DelaySummary]) -> str:
 
 
 def _rates(card: Scorecard) -> str:
-    rows = "".join(
-        f"<tr><th>{html(title(name))}</th><td>{estimate(e)}</td><td class='n'>{e.n:,}</td></tr>"
-        for name, e in card.rates.items()
-    )
-    header = "<tr><th>rate</th><th>share</th><th class='n'>n</th></tr>"
-    return f'<h3>Rates</h3><div class="scroll"><table class="grid">{header}{rows}</table></div>' if rows else ""
+    def table(rates: dict[str, Estimate]) -> str:
+        rows = "".join(
+            f"<tr><th>{html(title(name))}</th><td>{estimate(e)}</td><td class='n'>{e.n:,}</td></tr>"
+            for name, e in rates.items()
+        )
+        header = "<tr><th>rate</th><th>share</th><th class='n'>n</th></tr>"
+        return f'<div class="scroll"><table class="grid">{header}{rows}</table></div>' if rows else ""
+
+    # How often each rule failed comes after what happened to replies, folded: the rules have a section of their own.
+    folded = {name: e for name, e in card.rates.items() if name.startswith("fails: ")}
+    body = table({name: e for name, e in card.rates.items() if name not in folded})
+    if folded:
+        body += f"<details><summary>how often each rule failed</summary>{table(folded)}</details>"
+    return f"<h3>Rates</h3>{body}" if body else ""
 
 
 def _behaviour(items: Sequence[ItemScore]) -> str:

@@ -12,6 +12,7 @@ from duologue.report.printable import printable
 from duologue.report.verdict import COLOUR, delay, figure, grade, median, signed, title
 from duologue.score.diff import Diff
 from duologue.score.scorecard import Scorecard
+from duologue.score.uncertainty import LEAST_CLUSTERS, rankable
 
 _FEW = 5
 
@@ -67,6 +68,7 @@ def _headline(card: Scorecard) -> Text:
     parts = " + ".join([f"{card.scored:,} scored", *(f"{n:,} {title(k)}" for k, n in card.accounted.items())])
     clusters = f", {e.clusters:,} clusters" if e.clusters else ""
     interval = "95% interval" if e.low is not None else "no interval"
+    clusters += "" if rankable(e) else f"; below {LEAST_CLUSTERS} no ranking is claimed"
     text.append(f"  headline, {interval}{clusters}\n", style="not bold")
     text.append(printable(f"{card.expected:,} expected = {parts}"), style="not bold")
     return text
@@ -86,11 +88,10 @@ def _cells(card: Scorecard) -> Table:
 
 
 def _parts(card: Scorecard) -> Table:
-    names = ("behaviour", "speed", "relevance", "naturalness")
-    table = _table("all scenarios", *names)
-    for c in card.cells:
-        if c.scenario == "all":
-            table.add_row(Text(printable(c.language)), *(Text(figure(getattr(c, name))) for name in names))
+    cells = sorted((c for c in card.cells if c.scenario == "all"), key=lambda c: c.language != "all")
+    table = _table("all scenarios", *(c.language for c in cells))
+    for name in ("behaviour", "speed", "relevance", "naturalness"):
+        table.add_row(Text(name), *(Text(figure(getattr(c, name))) for c in cells))
     return table
 
 
