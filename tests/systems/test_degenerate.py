@@ -319,6 +319,15 @@ def test_a_twin_has_no_events(play: Any) -> None:
     assert len(play(HONEST, "en-backchannel", "twin")[0].heard) == 2
 
 
+def test_a_pause_that_is_heard_longer_than_it_is(corpus: Corpus) -> None:
+    """The event says 0.94 s, the twin leaves out 1 s: the answer's samples tell where it really lies there."""
+    item = corpus.get("en-pause")
+    heard = msgspec.structs.replace(item.dialogue.realised[0], start=round(1.03 * RATE), end=round(1.97 * RATE))
+    s = scene(OpenDialogue(msgspec.structs.replace(item.dialogue, realised=(heard,)), corpus.root), "twin")
+    assert [(a.at, a.end) for a in s.answers] == [(round(2.4 * RATE), 5 * RATE)]
+    assert [(h.start, h.end) for h in s.heard] == [(RATE // 2, 2 * RATE)]
+
+
 # -- silence -------------------------------------------------------------------------------------------------
 
 

@@ -96,7 +96,7 @@ def scene(item: OpenDialogue, take: Take = "main") -> Scene:
 
     In a twin the events are gone: asides, signals and bystanders are left out, pauses are closed up, and after what
     would have been interrupted nobody speaks again. Its interrupted answer runs on; the words that the corpus has no
-    times for are spread evenly over the rest. What follows a pause is placed to about 0.1 s.
+    times for are spread evenly over the rest.
     """
     d = item.dialogue
     main, entry = item.file("main"), item.file(take)
@@ -127,12 +127,15 @@ def scene(item: OpenDialogue, take: Take = "main") -> Scene:
         if r.event == e.id
     )
     if take == "twin":
-        rows, events = _without_events(d, rows, events, reference), ()
+        spoken = reference
+        if any(e.kind == "pause" for e in events):
+            spoken = at_rate(item.audio(kinds.index("system"))[0], main.sample_rate)
+        rows, events = _without_events(d, rows, events, spoken, reference), ()
     heard = tuple(sorted((_heard(r, d) for r in rows if r.turn.role != "system"), key=lambda h: (h.start, h.index)))
     answers = sorted((_answer(r, reference, heard) for r in rows if r.turn.role == "system"), key=lambda a: a.at)
     if any(e.stop for e in events) and any(a.twin is not None for a in d.audio):
-        spoken = {a.index: a.said for a in scene(item, "twin").answers}
-        answers = [replace(a, whole=spoken.get(a.index, a.said)) for a in answers]
+        wholes = {a.index: a.said for a in scene(item, "twin").answers}
+        answers = [replace(a, whole=wholes.get(a.index, a.said)) for a in answers]
     families = frozenset(d.groups.get("script_family", ()))
     return Scene(d.id, d.languages[0], families, user, reference, heard, tuple(answers), events)
 
@@ -166,17 +169,20 @@ def _answer(r: _Row, reference: Samples, heard: Sequence[Heard]) -> Answer:
     return Answer(r.turn.index, r.start, said, said, asked[-1] if asked else None)
 
 
-def _without_events(d: Dialogue, rows: Sequence[_Row], events: Sequence[Happening], reference: Samples) -> list[_Row]:
+def _without_events(
+    d: Dialogue, rows: Sequence[_Row], events: Sequence[Happening], spoken: Samples, reference: Samples
+) -> list[_Row]:
+    """The turns of the twin, whose system channel is ``reference``; that of the main take is ``spoken``."""
     targets = {e.target_turn for e in d.events if e.kind not in ("pause", *INTERRUPTION)}
-    pauses = [(e.start, e.end) for e in events if e.kind == "pause"]
+    closed = _closed(rows, events, spoken, reference)
     begin = min((e.start for e in events if e.stop), default=None)
     kept: list[_Row] = []
     for r in rows:
         if r.turn.index in targets or (begin is not None and r.start >= begin):
             continue
-        segments = [(_earlier(a, pauses), _earlier(b, pauses)) for a, b in r.segments]
+        segments = [(_earlier(a, closed), _earlier(b, closed)) for a, b in r.segments]
         joined = ((segments[0][0], segments[-1][1]),)
-        words = tuple(SaidWord(w.text, _earlier(w.start, pauses), _earlier(w.end, pauses)) for w in r.words)
+        words = tuple(SaidWord(w.text, _earlier(w.start, closed), _earlier(w.end, closed)) for w in r.words)
         kept.append(_Row(r.turn, joined, words))
     if begin is not None:
         hosts = [i for i, r in enumerate(kept) if r.turn.role == "system" and r.turn.intended_text]
@@ -185,8 +191,37 @@ def _without_events(d: Dialogue, rows: Sequence[_Row], events: Sequence[Happenin
     return kept
 
 
-def _earlier(t: int, pauses: Sequence[tuple[int, int]]) -> int:
-    return t - sum(b - a for a, b in pauses if b <= t)
+def _closed(
+    rows: Sequence[_Row], events: Sequence[Happening], spoken: Samples, reference: Samples
+) -> list[tuple[int, int]]:
+    """After each pause: its end, and by how much all that follows comes earlier in the twin.
+
+    A pause as heard is a little longer or shorter than what the twin leaves out; the next answer tells, as its samples
+    are the same in both takes.
+    """
+    found: list[tuple[int, int]] = []
+    pauses = sorted((e.start, e.end) for e in events if e.kind == "pause")
+    total = 0
+    for i, (start, end) in enumerate(pauses):
+        total += end - start
+        until = pauses[i + 1][0] if i + 1 < len(pauses) else len(spoken)
+        answer = next((r.start for r in rows if r.turn.role == "system" and end <= r.start < until), None)
+        if answer is not None:
+            total = answer - _find(spoken[answer : answer + RATE // 2], reference, answer - total)
+        found.append((end, total))
+    return found
+
+
+def _find(part: Samples, x: Samples, near: int) -> int:
+    """Where ``part`` lies in ``x``, looked for up to 0.2 s around ``near``; ``near`` where it is nowhere."""
+    for off in sorted(range(-RATE // 5, RATE // 5), key=abs):
+        if near + off >= 0 and np.array_equal(x[near + off : near + off + len(part)], part):
+            return near + off
+    return near
+
+
+def _earlier(t: int, closed: Sequence[tuple[int, int]]) -> int:
+    return t - next((by for end, by in reversed(closed) if end <= t), 0)
 
 
 def _run_on(r: _Row, reference: Samples) -> _Row:
