@@ -85,7 +85,9 @@ def _filters(f: Any) -> Any:
 @click.argument("corpus", type=FOLDER)
 @click.argument("run", type=FOLDER, required=False)
 @click.option(
-    "--profile", type=click.Choice(["corrected", "humdial2026", "fdb"]), default="corrected", show_default=True
+    "--profile",
+    type=click.Choice(["corrected", "humdial2026", "fdb"]),
+    help="How to score: corrected (default), or as the challenge or Full-Duplex-Bench did.",
 )
 @click.option("--layout", type=click.Choice(["duologue", "humdial"]), default="duologue", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
@@ -100,10 +102,10 @@ def _filters(f: Any) -> Any:
 @click.option("--judge-prompt", type=FILE, help="The user's own prompt file for official tags.")
 @click.option("--repeats", type=click.IntRange(1, 20), default=1, show_default=True, help="Times each reply is judged.")
 @_filters
-def run_command(corpus: Path, run: Path | None, profile: str, layout: str, **o: Any) -> None:
+def run_command(corpus: Path, run: Path | None, profile: str | None, layout: str, **o: Any) -> None:
     """Score RUN on CORPUS; with --layout humdial, score a folder in the challenge's own layout."""
     if layout == "humdial":
-        _official_folder(corpus, run, **o)
+        _official_folder(corpus, run, profile=profile or "humdial2026", **o)
         return
     if run is None:
         raise UserError("no run to score", mend="duologue score CORPUS RUN")

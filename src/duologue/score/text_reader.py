@@ -9,6 +9,7 @@ from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.errors import MissingPartError
 from duologue.language.encoder import TextEncoder
+from duologue.language.remembered import RememberedEncoder
 from duologue.score.exchange import Exchange
 from duologue.score.filler import first_content
 from duologue.score.profiles.corrected.item import Answer, Judged
@@ -33,7 +34,7 @@ class TextReader:
             language: _thinned([q for q in pool if q.language == language])
             for language in sorted({q.language for q in pool})
         }
-        self._relevance = Relevance(encoder)
+        self._relevance = Relevance(RememberedEncoder(encoder))
         self.methods = {"relevance": encoder.name, "naturalness": "judge-free measures", "judge": "not judged"}
 
     def first_content(self, words: Sequence[str], language: str) -> int | None:
@@ -64,7 +65,6 @@ class TextReader:
 
     def _reply(self, x: Exchange, a: Answer) -> Reply:
         d, w = x.dialogue, a.wanted
-        heard = " ".join(t.turn.text for t in x.turns if t.start < w.played.start)
         mine = {t.text for t in d.turns if t.role != "system"}
         return Reply(
             text=a.text,
@@ -72,7 +72,6 @@ class TextReader:
             query=w.query,
             previous=w.previous,
             reference=reference(d, w.index),
-            heard=heard,
             distractors=choose_distractors(
                 self._pool.get(x.language, ()),
                 language=x.language,

@@ -9,6 +9,7 @@ import numpy as np
 from duologue.corpus.interval import Intervals
 from duologue.corpus.read import OpenDialogue
 from duologue.score.exchange import RATE, Exchange
+from duologue.score.profiles.corrected.replies import claims
 from duologue.score.profiles.humdial2026.first_response import Position
 from duologue.score.profiles.humdial2026.item import OfficialItem, OfficialWord
 
@@ -18,11 +19,14 @@ def official_item(
 ) -> OfficialItem:
     """The official view of exchange ``x``: ``user`` and ``system`` are speech as its detector finds it, at 16 kHz.
 
-    ``speech_segments`` are all stretches of talk in the user's channel, in order, as ``_sentence.json`` holds them.
+    ``speech_segments`` are the turns in the user's channel as ``_sentence.json`` holds them. An official recording
+    begins with the query that its event belongs to (with the third party who speaks before it); of a longer dialogue
+    the turns and the system's words before that are left out.
     """
     d = item.dialogue
     readable = x.observation.status == "ok"
-    spans = sorted((int(a), int(b)) for t in x.turns for a, b in t.segments)
+    turns = sorted((t.start, t.end) for t in x.turns)
+    begin = _begin(x)
     why = (x.observation.why,) if x.observation.why else ()
     return OfficialItem(
         id=d.id,
@@ -31,11 +35,24 @@ def official_item(
         position=position(item),
         user_segments=_seconds(user),
         system_segments=_seconds(system) if readable else None,
-        speech_segments=tuple((a / RATE, b / RATE) for a, b in spans),
-        system_words=tuple(OfficialWord(w.text, w.start / RATE, w.end / RATE) for w in x.words) if readable else None,
+        speech_segments=tuple((a / RATE, b / RATE) for a, b in turns if a >= begin),
+        system_words=tuple(OfficialWord(w.text, w.start / RATE, w.end / RATE) for w in x.words if w.start >= begin)
+        if readable
+        else None,
         tags=None if tags is None else tuple(tags),
         notes=(*x.observation.notes, *why),
     )
+
+
+def _begin(x: Exchange) -> int:
+    """The sample at which the official recording would begin: the start of the query that the first event is about."""
+    if not x.events or x.events[0].not_exercised:
+        return 0
+    e = x.events[0]
+    if e.event.position == "before":
+        return e.start
+    asked = [t.start for t in claims(x) if t.start <= e.start and t.turn.kind == "turn"]
+    return asked[-1] if asked else 0
 
 
 def position(item: OpenDialogue) -> Position:

@@ -1,0 +1,1 @@
+"""Ways to turn what was measured into a score."""
