@@ -15,13 +15,15 @@ from browser import look, parse
 from cards import card, fabricate
 
 from duologue.corpus import read
-from duologue.corpus.observation import SaidWord
+from duologue.corpus.observation import Observation, SaidWord
+from duologue.corpus.run import Run
 from duologue.report.chart import happened, histogram, interval_bar
-from duologue.report.score_gallery import GalleryItem, choose, moment
+from duologue.report.score_gallery import GalleryItem, choose, gather, moment
 from duologue.report.score_page import render
 from duologue.report.sound import data_address
 from duologue.report.take import LONGEST
 from duologue.report.verdict import sentence
+from duologue.score.hear import exchange
 from duologue.score.scorecard import DelaySummary, Estimate, EventScore, ItemScore, ReplyScore, Rule, Scorecard
 
 # One worker builds the small corpus for all of these.
@@ -194,6 +196,26 @@ def test_the_gallery_takes_scenarios_in_turn() -> None:
     items.append(replace(item("d", "negation", 0.0), outcome="missing"))
     # By utility alone nine pauses would come first; in turn, the worst negation is second.
     assert [i.id for i in choose(items, worst=3, best=1)] == ["a0", "a1", "b", "c"]
+
+
+def test_what_is_shown_is_what_was_sent_and_heard(small: read.Corpus, made_up: Made, tmp_path: Path) -> None:
+    items = list(small)[:2]
+    ramp = np.linspace(-0.5, 0.5, 16_000).astype(np.float32)
+    # The first item has a ready file; the second was run live, with the user as sent in channel 1.
+    soundfile.write(tmp_path / f"{items[0].id}.wav", ramp, 16_000)
+    soundfile.write(tmp_path / "live.wav", np.stack([ramp, -ramp], axis=1), 16_000)
+    live = Observation(
+        id=items[1].id, status="ok", audio="live.wav", channel=0, user_channel=1, sample_rate=16_000, length=16_000
+    )
+    (tmp_path / "observations.jsonl").write_bytes(msgspec.json.encode(live) + b"\n")
+    run = Run(tmp_path)
+    score = made_up[0].items[0]
+    for item, user in ((items[0], items[0].audio(0)[0]), (items[1], -ramp)):
+        x = exchange(item.dialogue, run.observe(item.dialogue), np.zeros(16_000, np.float32))
+        shown = gather(item, run, x, score)
+        np.testing.assert_allclose(shown.user, user, atol=1e-4)
+        np.testing.assert_allclose(shown.system[:16_000], ramp, atol=1e-4)
+        assert len(shown.user) == len(shown.system)
 
 
 def test_the_moment_is_about_the_worst_event_and_inside_the_item() -> None:

@@ -62,7 +62,7 @@ class _Sketch:
         self._rules()
         bands = [
             f'<rect x="{self._x(e.start):.1f}" y="{top - 3:g}" width="{self._width(e.start, e.end):.1f}" '
-            f'height="{waves - top + 3:g}" fill="{EVENT}" opacity="0.38"><title>{html(kind(e))}</title></rect>'
+            f'height="{waves - top + 3:g}" class="event" fill="{EVENT}"><title>{html(kind(e))}</title></rect>'
             for e in placed(self.item.score)
             if self._shown(e.start, e.end)
         ]
