@@ -112,6 +112,9 @@ def test_what_passes_is_tried_again(server: Server, endpoint: ChatEndpoint, brok
     ("broken", "kind", "lasting", "says"),
     [
         (fault.status(400, "context too long"), "refused", False, "context too long"),
+        (fault.status(400, "This model's maximum context length is 8192 tokens"), "refused", False, "8192"),
+        (fault.status(400, "Invalid model name passed in model=x"), "address", True, "/v1"),
+        (fault.status(422, "The model `x` does not exist"), "address", True, "/v1"),
         (fault.status(422, "no"), "refused", False, "422"),
         (fault.status(401), "key", True, "OPENAI_API_KEY"),
         (fault.status(403), "key", True, "OPENAI_API_KEY"),

@@ -31,6 +31,10 @@ Kind = Literal[
 # Failures that another attempt may mend, and those that every further request would meet as well.
 _PASSING: frozenset[Kind] = frozenset({"busy", "server", "network", "timeout", "malformed"})
 _LASTING: frozenset[Kind] = frozenset({"key", "address", "quota", "redirect"})
+# Some servers say 400 where the model's name is wrong.
+_NO_MODEL = re.compile(
+    r"invalid model|unknown model|model\b.{0,100}\b(not found|not exist|is not available)", re.IGNORECASE
+)
 # Local servers take any word for a key ("EMPTY"); such a word is no secret and may well be part of an answer.
 _SHORTEST_SECRET = 8
 
@@ -319,9 +323,10 @@ class Endpoint:
             unset = f"set the environment variable {self.key_env or 'that key_env names'} to a valid key"
             what = "refused the key" if self._key() else "asks for a key and none was given"
             return self._failed("key", f"{what} ({status})", message, status=status, mend=unset)
-        if status == 404:
+        if status == 404 or (status in (400, 422) and (code == "model_not_found" or _NO_MODEL.search(message))):
             mend = "check the base URL (it ends in /v1 as a rule) and the model's name"
-            return self._failed("address", "knows no such address or model (404)", message, status=status, mend=mend)
+            what = f"knows no such address or model ({status})"
+            return self._failed("address", what, message, status=status, mend=mend)
         if status == 429 and code == "insufficient_quota":
             return self._failed("quota", "the account's quota is used up (429)", message, status=status)
         if status == 429 or status in (408, 409, 425) or (status >= 500 and status != 501):
