@@ -120,9 +120,11 @@ def _by_level(level: Doubles, audible: float, hop: int, segment: _Edges, bounds:
     found = _outwards(sound, int(inside[0]), int(inside[1]) - 1, round(GAP * rate / hop))
     if found is None:
         return None
-    # The first window to hold sound has it in its last block, the last one in its first.
-    start = max(bounds.start, (found.start + _BLOCKS - 1) * hop)
-    return _Edges(start, min(bounds.end, (found.end + 1) * hop))
+    # The first window to hold sound has it in its last block, the last one in its first; but sound that fills a window
+    # at a bound goes on beyond it.
+    start = (found.start + _BLOCKS - 1) * hop if found.start > first else max(bounds.start, first * hop)
+    end = (found.end + 1) * hop if found.end < last - 1 else min(bounds.end, last * hop + hop)
+    return _Edges(max(bounds.start, start), min(bounds.end, end))
 
 
 def _outwards(sound: npt.NDArray[np.int64], first: int, last: int, gap: int) -> _Edges | None:
