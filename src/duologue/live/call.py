@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 
 import msgspec
@@ -82,23 +83,27 @@ async def call(
     *,
     clock: Clock | None = None,
     index: int = 0,
+    background: Executor | None = None,
 ) -> Recording:
-    """Call once, from opening to closing. ``source`` makes the user's side for the session's input rate, in a thread.
+    """Call once, from opening to closing. ``source`` makes the user's side for the session's input rate.
 
-    ``index`` numbers calls that run at the same time, so that their frames are spread. Raises SessionError where the
+    ``index`` numbers calls that run at the same time, so that their frames are spread. What takes long is computed in
+    ``background``; calls at the same time share one of a single thread, since every thread that computes takes the
+    interpreter from the frames for a while. Raises SessionError where the
     call could not begin; a failure in the middle is in the recording, with what had been heard by then.
     """
     clock = clock or SystemClock()
     try:
         await session.open()
-        return await _Call(session, settings, clock).run(source, index)
+        return await _Call(session, settings, clock, background).run(source, index)
     finally:
         await asyncio.shield(session.close())
 
 
 class _Call:
-    def __init__(self, session: Session, settings: CallSettings, clock: Clock) -> None:
+    def __init__(self, session: Session, settings: CallSettings, clock: Clock, background: Executor | None) -> None:
         self.session, self.settings, self.clock = session, settings, clock
+        self.background = background
         for rate in (session.input_rate, session.output_rate):
             if rate * settings.frame_ms % 1000:
                 raise UserError(
@@ -118,8 +123,9 @@ class _Call:
         self.notes: list[str] = []
 
     async def run(self, make: Callable[[int], Source], index: int) -> Recording:
+        loop = asyncio.get_running_loop()
         try:
-            source = await asyncio.to_thread(make, self.session.input_rate)
+            source = await loop.run_in_executor(self.background, make, self.session.input_rate)
         except UserError as error:
             raise SessionError(
                 "the user's side cannot be played", where="source", kind="infrastructure", said=error.message
@@ -137,7 +143,7 @@ class _Call:
             receiver.cancel()
             with suppress(asyncio.CancelledError, SessionError):
                 await receiver
-        return await asyncio.to_thread(self._recording, source, pacer, failure)
+        return await loop.run_in_executor(self.background, self._recording, source, pacer, failure)
 
     async def _talk(self, source: Source, pacer: Pacer, receiver: asyncio.Task[None]) -> None:
         """Send the user's frames and then silence, until the tail is over; raises what ended the call before."""
@@ -192,10 +198,9 @@ class _Call:
             receiver.result()
         except Hangup as error:
             at = self.clock.now() - self.origin
-            if talking and not self.player.end:
-                raise SessionError(
-                    f"{error.what} after {at:.2f} s without having said anything", where=error.where, kind="system"
-                ) from None
+            if talking and not self.heard.voice:
+                what = f"closed the connection after {at:.2f} s without having said anything"
+                raise SessionError(what, where=error.where, kind="system", said=error.said) from None
             self.notes.append(f"the system hung up at {at:.2f} s")
         return False
 

@@ -109,7 +109,7 @@ class Player:
 
     def playing(self, at: float) -> bool:
         """Whether something is being played, or waits to be, at ``at``."""
-        return self._end > at * self.rate
+        return self._end > math.ceil(at * self.rate - 1e-6)
 
     def heard(self, start: int, end: int) -> Int16:
         """Samples [start, end) as heard, int16; silence where nothing is played. Final once ``end`` lies in the past:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +23,7 @@ from duologue.live.source import RATE, Source, fit, recorded, resampled
 from duologue.systems.session import SessionError
 from duologue.systems.system import LiveSystem, OfflineSystem, System
 
+T = TypeVar("T")
 MakeSource = Callable[[OpenDialogue, int], Source]
 
 
@@ -80,8 +83,9 @@ async def run(
         frame_ms=settings.call.frame_ms,
         parameters={"tail": settings.call.tail, "delay": settings.call.delay, **(parameters or {})},
     )
-    with Journal(folder, manifest) as journal, punctual():
-        return await _Run(system, journal, settings, source, heard, clock or SystemClock()).all(iter(items))
+    with Journal(folder, manifest) as journal, punctual(), ThreadPoolExecutor(1, "duologue") as background:
+        r = _Run(system, journal, settings, source, heard, clock or SystemClock(), background)
+        return await r.all(iter(items))
 
 
 class _Run:
@@ -93,12 +97,12 @@ class _Run:
         source: MakeSource,
         heard: Callable[[Observation], None],
         clock: Clock,
+        background: Executor,
     ) -> None:
         self.system, self.journal, self.settings = system, journal, settings
-        self.source, self.heard, self.clock = source, heard, clock
+        self.source, self.heard, self.clock, self.background = source, heard, clock, background
         self.expected = self.before = self.left = 0
         self.ids: set[str] = set()
-        self.writing = asyncio.Lock()
 
     async def all(self, items: Iterator[OpenDialogue]) -> RunSummary:
         at_once = min(self.settings.sessions, self.system.at_once or self.settings.sessions)
@@ -139,9 +143,8 @@ class _Run:
             except TimeoutError:
                 self.left += 1
                 continue
-            async with self.writing:
-                # A sync takes as long as a disk likes; the other calls' frames do not wait for it.
-                await asyncio.to_thread(self.journal.append, seen)
+            # A sync takes as long as a disk likes; the other calls' frames do not wait for it.
+            await self._aside(self.journal.append, seen)
             self.heard(seen)
 
     async def _one(self, item: OpenDialogue, index: int) -> Observation:
@@ -164,15 +167,16 @@ class _Run:
                 self.settings.call,
                 clock=self.clock,
                 index=index,
+                background=self.background,
             )
         except SessionError as failure:
             return nothing(item.id, failure, attempt), failure
-        seen = await asyncio.to_thread(keep, folder, item.id, recording, attempts=attempt)
+        seen = await self._aside(partial(keep, folder, item.id, recording, attempts=attempt))
         return seen, recording.failure
 
     async def _offline(self, system: OfflineSystem, item: OpenDialogue) -> Observation:
         try:
-            user, rate = await asyncio.to_thread(item.audio, role="user", dtype="int16")
+            user, rate = await self._aside(partial(item.audio, role="user", dtype="int16"))
         except UserError as error:
             raise SessionError(
                 "the user's side cannot be played", where="source", kind="infrastructure", said=error.message
@@ -186,9 +190,13 @@ class _Run:
         if len(pcm) > length:
             notes.append(f"{(len(pcm) - length) / RATE:.2f} s after the dialogue's end left out")
         recording = Recording(user=fit(user, length), system=fit(pcm, length), notes=tuple(notes))
-        return await asyncio.to_thread(
-            keep, self.journal.folder, item.id, recording, words=answer.words, words_from=answer.words_from
+        return await self._aside(
+            partial(keep, self.journal.folder, item.id, recording, words=answer.words, words_from=answer.words_from)
         )
+
+    async def _aside(self, work: Callable[..., T], *args: Any) -> T:
+        """``work(*args)`` in the one thread beside the calls."""
+        return await asyncio.get_running_loop().run_in_executor(self.background, work, *args)
 
 
 def _first(group: BaseExceptionGroup[UserError]) -> UserError:

@@ -80,6 +80,7 @@ class GeminiSession:
                 said=", ".join(message)[:100],
                 mend="is it the Gemini Live protocol that the address speaks?",
             )
+        self._wire.greeted = True
         self._greeting = [ProtocolEvent(at, "setupComplete", summary(self._wire, message))]
 
     async def send(self, frame: Int16) -> None:

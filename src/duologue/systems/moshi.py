@@ -64,6 +64,7 @@ class MoshiSession:
                 kind="infrastructure",
                 mend="is it Moshi's protocol that the address speaks?",
             )
+        self._wire.greeted = True
         self._greeting = [ProtocolEvent(at, "handshake", {"bytes": data[1:].hex()})]
 
     async def send(self, frame: Int16) -> None:

@@ -95,6 +95,7 @@ class RealtimeSession:
                 said=str(event.get("type", "no type")),
                 mend="is it OpenAI's Realtime protocol that the address speaks?",
             )
+        self._wire.greeted = True
         session = event.get("session")
         session = session if isinstance(session, dict) else {}
         self._beta = "audio" not in session and ("modalities" in session or "input_audio_format" in session)

@@ -65,6 +65,7 @@ class WebSocketSession:
                 kind="infrastructure",
                 mend="is it the raw WebSocket protocol that the address speaks?",
             )
+        self._wire.greeted = True
         self.input_rate, self.output_rate = self._rate(event, "input_rate"), self._rate(event, "output_rate")
         self._ready = ProtocolEvent(at, "ready", summary(self._wire, event))
 

@@ -40,6 +40,7 @@ _PING_LOST = 20.0
 # Close codes of RFC 6455 that say no more than "goodbye"; those that another attempt may mend.
 _GOODBYE = frozenset({1000, 1001, 1005})
 _PASSING = frozenset({1006, 1011, 1012, 1013, 1014})
+_OTHER_PROTOCOL = "is it this protocol that the address speaks?"
 # What is too secret to be shown of an address.
 _SECRET = re.compile(r"(?i)((?:api_?key|key|token|secret|password|auth\w*)=)[^&]+")
 
@@ -124,6 +125,8 @@ class Wire:
         self._pinger: asyncio.Task[None] | None = None
         self._lost_pings = False
         self.round_trips: list[float] = []
+        # Set by the session once the other side has greeted as its protocol says.
+        self.greeted = False
 
     async def open(self) -> None:
         """Connect within ``settings.open_timeout`` seconds."""
@@ -199,11 +202,7 @@ class Wire:
                 f"accepted the connection but said nothing for {limit:g} s",
                 kind="infrastructure",
                 passing=True,
-                mend="is it this protocol that the address speaks?",
-            ) from None
-        except Hangup as error:
-            raise self.failed(
-                "closed the connection before the call began", kind="infrastructure", said=error.said
+                mend=_OTHER_PROTOCOL,
             ) from None
 
     async def close(self) -> None:
@@ -223,8 +222,10 @@ class Wire:
         )
 
     def wrong(self, what: str, said: object = "") -> SessionError:
-        """The system sent what its protocol does not allow."""
-        return self.failed(what, kind="system", said=str(said))
+        """The system sent what its protocol does not allow. Before it greeted, it is the wrong address as a rule."""
+        if self.greeted:
+            return self.failed(what, kind="system", said=str(said))
+        return self.failed(what, kind="infrastructure", said=str(said), mend=_OTHER_PROTOCOL)
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -302,6 +303,9 @@ class Wire:
                 return self.wrong("broke the WebSocket protocol", ours.reason)
         if theirs is None:
             return self.failed("the connection was lost", kind="infrastructure", passing=True)
+        if theirs.code in _GOODBYE and not self.greeted:
+            what = "closed the connection before the call began"
+            return self.failed(what, kind="infrastructure", said=theirs.reason)
         if theirs.code in _GOODBYE:
             return Hangup(where=self.where, said=one_line(self.key.cut(theirs.reason)))
         return self.failed(

@@ -15,7 +15,7 @@ from duologue.errors import UserError
 #   garbage    sends random bytes                          malformed  sends JSON that is cut off
 #   oversized  sends one message of 16 MiB                 rate       declares a sample rate that is not the protocol's
 #   odd        sends half a sample                         error      reports an error in the protocol's own form
-#   number     sends JSON that is no object                echo-key   reports the headers of the request as an error
+#   number     sends JSON that is no object                echo-key   reports the key it was given, in an error
 Fault = Literal[
     "", "refuse", "silent", "close", "drop", "hangup", "busy", "garbage", "malformed", "oversized", "rate", "odd",
     "error", "number", "echo-key",

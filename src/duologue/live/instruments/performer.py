@@ -51,6 +51,7 @@ class Performer:
     def __init__(self, behaviour: Behaviour, mouth: Mouth, input_rate: int, output_rate: int) -> None:
         self.behaviour, self.mouth = behaviour, mouth
         self.rate, self.output_rate = input_rate, output_rate
+        self._words = tone(behaviour.reply, output_rate)
         self._ear = Ear(input_rate, hang=behaviour.hush)
         self._reply: asyncio.Task[None] | None = None
         self._stop: asyncio.Task[None] | None = None
@@ -119,7 +120,7 @@ class Performer:
         b = self.behaviour
         await exactly(when)
         self._begun = self._sending = True
-        pcm = tone(b.reply, self.output_rate)
+        pcm = self._words
         size = len(pcm) if b.burst else max(1, round(b.chunk * self.output_rate))
         await self.mouth.begin()
         stalled = 0.0

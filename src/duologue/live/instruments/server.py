@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 from duologue.live.instruments import gemini, moshi, raw, realtime
 from duologue.live.instruments.behaviour import Behaviour
 from duologue.live.instruments.peer import Peer
+from duologue.live.loop import run_loop
 from duologue.systems.wire import Stamped
 
 PROTOCOLS: dict[str, tuple[str, Callable[[Peer], Awaitable[None]]]] = {
@@ -51,7 +52,7 @@ class Instrument:
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+        self._thread = threading.Thread(target=lambda: run_loop(self._main()), daemon=True)
         self.url = ""
 
     @property
@@ -149,7 +150,8 @@ class Instrument:
                 await peer.send_error("the model is on fire")
             elif fault == "echo-key":
                 headers = ws.request.headers if ws.request is not None else {}
-                await peer.send_error(f"headers were {dict(headers)}")
+                names = [n for n in headers if n.lower() in ("authorization", "x-goog-api-key")]
+                await peer.send_error(f"not a good key: {[headers[n] for n in names]}")
 
 
 def _port(server: Server) -> int:
