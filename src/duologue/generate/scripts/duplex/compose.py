@@ -16,7 +16,7 @@ from duologue.generate.scripts.duplex.content import Exchange, Topic, phrases, t
 from duologue.generate.scripts.grammar import Expansion, expand
 from duologue.generate.seeds import stream
 
-VERSION = "1"
+VERSION = "2"
 REGISTERS = ("casual", "formal")
 MAX_TURNS = 5
 # Most events of a kind that one user turn and its answer can carry.
@@ -39,6 +39,23 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 _LENGTH = {"en": (15, 16, 30, 40), "zh": (30, 35, 66, 84)}
 _HOME = "@home "
 _YES = ("yes", "no ", "sure", "可以", "能", "会，", "好，", "不用", "有点用")
+# Questions that yes or no answers: no answer may begin as if it had said so.
+_POLAR = {
+    "en": re.compile(
+        r"(?:^|[,:.] )(?:so )?(?:can|could|is|are|am|do|does|did|will|would|should|may|must|has|have)\b", re.I
+    ),
+    "zh": re.compile("吗|呢？|[能可会要有行好该值需用](?:不|没)|是不是|靠谱|来得及"),
+}
+# How often a feeling is heard as a laugh or a sigh before the words.
+_SOUNDS = {
+    "happy": ("[laughter]", 0.3),
+    "surprised": ("[laughter]", 0.08),
+    "sad": ("[sigh]", 0.45),
+    "angry": ("[sigh]", 0.3),
+    "fearful": ("[sigh]", 0.2),
+    "disgusted": ("[sigh]", 0.3),
+    "calm": ("[sigh]", 0.06),
+}
 # Questions shorter than this seldom stand alone.
 _SHORT = {"en": 8, "zh": 15}
 _Move = tuple[Exchange, str, int]
@@ -102,6 +119,20 @@ class _Composer:
         choice = self.rng.choice(fresh)
         self.used.add(choice)
         return choice
+
+    def lead(self, exchange: Exchange, share: float) -> str:
+        """The first words of an answer, or nothing (1 - ``share`` of the time)."""
+        if self.rng.random() >= share:
+            return ""
+        polar = any(_POLAR[self.language].search(q) for q in exchange.questions)
+        return self.rng.choice(self.pool("lead") if polar else self.pool("lead") + self.pool("lead_how"))
+
+    def toned(self, template: str, feeling: Feeling) -> str:
+        """``template``, now and then after a laugh or a sigh that suits ``feeling``."""
+        sound, share = _SOUNDS.get(feeling.label, ("", 0.0))
+        if not sound or "[" in template or self.rng.random() >= share:
+            return template
+        return f"{sound} {template}"
 
     def join(self, *parts: str) -> str:
         return self.space.join(p for p in parts if p)
@@ -174,14 +205,19 @@ class _Composer:
 
     position: str = ""
 
-    def answer(self, exchange: Exchange, lead: str = "", *, skip: int = 0, brisk: bool = False) -> Expansion:
-        """Sentences of one of the exchange's answers, in order, as many as make a natural length."""
+    def answer(
+        self, exchange: Exchange, lead: str = "", *, skip: int = 0, brisk: bool = False, close: bool = True
+    ) -> Expansion:
+        """Sentences of one of the exchange's answers, in order, as many as make a natural length.
+
+        ``close`` lets a closing sentence follow.
+        """
         low, ideal_low, ideal_high, high = _LENGTH[self.language]
         rows = self.rng.choice(exchange.answers)
         if sum(_size(s, self.language) for s in rows[skip:]) >= 2 * _LENGTH[self.language][0]:
             rows = rows[skip:]
-        if rows[0].startswith(_YES):
-            lead = ""  # "sure" and "yes" in one breath
+        if rows[0].startswith(_YES) or lead[:1] == "先" == rows[0][:1]:
+            lead = ""  # "sure" and "yes" in one breath, or "first" twice
         lead = self.expand(lead).text if lead else ""
         said = [self.expand(self.join(lead, rows[0])), *(self.expand(s) for s in rows[1:])]
         target = low if brisk or self.rng.random() < 0.3 else self.rng.randint(ideal_low, ideal_high)
@@ -194,7 +230,7 @@ class _Composer:
         parts = [said[i].text for i in sorted(keep)]
         bare = parts[0].removeprefix(lead).strip()
         self.said = (_lowered(bare, rows[0]), *parts[1:])
-        if len(rows) > 1 and self.rng.random() < 0.3:
+        if close and len(rows) > 1 and self.rng.random() < 0.3:
             parts.append(self.expand(self.pick("close")).text)
         shape = "".join("." + said[i].skeleton for i in sorted(keep))
         return Expansion(text=self.space.join(parts), raw="", spans={}, points={}, skeleton=f"{sorted(keep)}{shape}")
@@ -223,7 +259,8 @@ class _Composer:
         slots: dict[str, str | tuple[str, ...]] = {}
         if pause:
             slots["filler"] = ("",) * 3 + self.book["filler"]
-        said = self.expand(template, **slots)
+        feeling = feeling or self.feel()
+        said = self.expand(self.toned(template, feeling), **slots)
         pauses: tuple[int, ...] = ()
         if pause:
             points = sorted(set(said.points.get("pause", ())))
@@ -231,23 +268,23 @@ class _Composer:
             pauses = tuple(sorted(self.rng.sample(points, count)))
             last = -99
             pauses = tuple(p for p in pauses if p - last >= 4 and (last := p) >= 0)
-        return self.put("user", said, part, pause_at=pauses, feeling=feeling or self.feel())
+        return self.put("user", said, part, pause_at=pauses, feeling=feeling)
 
     def turn(self, index: int, pause: bool = False) -> _Move:
         """The next ordinary user line, its answer still unsaid: (exchange, lead of the answer, line)."""
         if index == 0:
             q = self.question(self.topic.main, self.pick("open_first", 0.55), first=True)
-            return self.topic.main, self.pick("lead", 0.5), self.ask(q, "main", pause)
+            return self.topic.main, self.lead(self.topic.main, 0.5), self.ask(q, "main", pause)
         if self.later:
             exchange = self.later.pop()
             opener = self.pick("open_back") if self.away else self.pick("open_next", 0.65)
             self.away = False
-            return exchange, self.pick("lead", 0.45), self.ask(self.question(exchange, opener), "later", pause)
+            return exchange, self.lead(exchange, 0.45), self.ask(self.question(exchange, opener), "later", pause)
         if self.switches:
             exchange = self.switches.pop()
             self.away = True
             line = self.ask(self.question(exchange, self.pick("open_aside", 0.8)), "aside", pause)
-            return exchange, self.pick("lead", 0.5), line
+            return exchange, self.lead(exchange, 0.5), line
         return self.closing(pause)
 
     def closing(self, pause: bool = False) -> _Move:
@@ -277,7 +314,8 @@ class _Composer:
     def interrupt(
         self, template: str, part: str, over: int, reply: Callable[[], Expansion], feeling: Feeling, kind: str = ""
     ) -> int:
-        line = self.put("user", self.expand(template), part, kind="interruption", over=over, feeling=feeling)
+        said = self.expand(self.toned(template, feeling))
+        line = self.put("user", said, part, kind="interruption", over=over, feeling=feeling)
         response = self.say(reply(), f"reply.{part}")
         self.event(line, over, ("stop", "respond"), response, kind)
         return response
@@ -285,7 +323,7 @@ class _Composer:
     def follow_up(self, move: _Move, over: int) -> _Move:
         exchange = self.another()
         template = self.join(self.pick("follow", 0.95), self.rng.choice(exchange.questions))
-        lead = self.pick("lead", 0.5)
+        lead = self.lead(exchange, 0.5)
         feeling = self.feel({"surprised": 0.12, "happy": 0.06, "fearful": 0.03})
         return exchange, "", self.interrupt(template, "follow", over, lambda: self.answer(exchange, lead), feeling)
 
@@ -300,6 +338,7 @@ class _Composer:
         if (on_topic and not self.styled) or not ways:
             ways.append("style")
         way = self.rng.choice(ways)
+        reworded: Exchange | None = None
         feeling = self.feel({"angry": 0.3, "sad": 0.04, "disgusted": 0.03, "surprised": 0.05})
         lead = self.pick("apology", 0.75)
         if way == "fix":
@@ -307,11 +346,14 @@ class _Composer:
             template = self.join(self.pick("no", 0.75), self.rng.choice(exchange.questions))
         elif way == "again":
             template = self.join(self.pick("not_asked"), self.rng.choice(exchange.questions))
+            if exchange.gist:  # to say the same words again would help nobody
+                reworded = Exchange(questions=(), answers=((self.rng.choice(exchange.gist),),))
         else:
             self.styled = True
             template = self.pick("too_much")
             exchange = Exchange(questions=(), answers=((self.pick("in_short") + self.space + self.gist(),),))
-        answer = self.interrupt(template, f"no.{way}", over, lambda: self.answer(exchange, lead, brisk=True), feeling)
+        reply = reworded or exchange
+        answer = self.interrupt(template, f"no.{way}", over, lambda: self.answer(reply, lead, brisk=True), feeling)
         return exchange if way != "style" else self.topic.main, "", answer
 
     def repetition(self, move: _Move, over: int) -> _Move:
@@ -319,11 +361,12 @@ class _Composer:
         # The scene cuts the answer between 20 and 80%, so only its first sentence is sure to have been heard.
         heard = self.said
         key = bool(exchange.key) and _mentions(heard[0], exchange.key, self.language)
-        template = self.expand(self.pick("repeat_key" if key else "repeat"), key=exchange.key)
+        template = self.pick("repeat_key" if key else "repeat")
         lead = self.pick("repeat_lead", 0.8)
         restated = Exchange(questions=(), answers=(heard,))
         feeling = self.feel({"surprised": 0.1, "angry": 0.04, "sad": 0.02})
-        line = self.put("user", template, "repeat", kind="interruption", over=over, feeling=feeling)
+        said = self.expand(self.toned(template, feeling), key=exchange.key)
+        line = self.put("user", said, "repeat", kind="interruption", over=over, feeling=feeling)
         response = self.say(self.answer(restated, lead, brisk=True), "reply.repeat")
         self.event(line, over, ("stop", "respond"), response)
         return exchange, "", response
@@ -344,7 +387,7 @@ class _Composer:
         feeling = self.feel({"angry": 0.15, "surprised": 0.06, "calm": 0.05, "sad": 0.02})
         line = self.put(
             "user",
-            self.expand(self.join(self.pick("before_stop", 0.4), self.pick("stop"))),
+            self.expand(self.toned(self.join(self.pick("before_stop", 0.4), self.pick("stop")), feeling)),
             "stop",
             kind="interruption",
             over=over,
@@ -509,7 +552,7 @@ class _Composer:
                 bridge = self.pick(f"quoted_{self.brief.scenario}")
                 line = self.join(bridge, self.rng.choice(exchange.questions))
                 self.ask(line, "quoted")
-                self.say(self.answer(exchange, self.pick("lead", 0.5)), "answer")
+                self.say(self.answer(exchange, self.lead(exchange, 0.5)), "answer")
             else:
                 self.plain(index + 1, index)
 
@@ -535,7 +578,7 @@ class _Composer:
             if index == at:
                 exchange = self.another()
                 self.ask(self.join(self.pick("follow"), self.rng.choice(exchange.questions)), "late_follow")
-                self.say(self.answer(exchange, self.pick("lead", 0.3)), "answer")
+                self.say(self.answer(exchange, self.lead(exchange, 0.3)), "answer")
             else:
                 self.plain(index + 1, index)
 
@@ -544,13 +587,13 @@ class _Composer:
         if turns == 1 or self.rng.random() < 0.4:
             self.say(self.expand(self.pick("offer")), "offer")
             self.ask(self.signal(), "yes")
-            self.say(self.answer(self.topic.main, self.pick("lead", 0.5)), "answer")
+            self.say(self.answer(self.topic.main, self.lead(self.topic.main, 0.5)), "answer")
             self.plain(turns, 1)
             return
         at = self.rng.randrange(turns - 1)
         for index in range(turns - 1):
             exchange, lead, _ = self.turn(index)
-            said = self.answer(exchange, lead)
+            said = self.answer(exchange, lead, close=index != at)
             if index == at:
                 question = self.expand(self.pick("check"))
                 said = Expansion(
@@ -570,8 +613,10 @@ class _Composer:
         opener = self.pick("open_first", 0.5)
         context = self.rng.choice(self.topic.contexts) if self.rng.random() < 0.4 else ""
         template = self.rng.choice(whole).split("<pause/><cut/>")[0].strip()
-        self.ask(self.join(opener, context, template) + ("?" if self.language == "en" else "？"), "prefix")
-        self.say(self.answer(self.topic.main, self.pick("lead", 0.5)), "answer")
+        stated = self.language == "en" and template.startswith(("I ", "I'", "we'"))
+        end = "." if stated else "?" if self.language == "en" else "？"
+        self.ask(self.join(opener, context, template) + end, "prefix")
+        self.say(self.answer(self.topic.main, self.lead(self.topic.main, 0.5)), "answer")
         self.plain(turns, 1)
 
     def asked_for_other(self, turns: int) -> None:
@@ -580,7 +625,7 @@ class _Composer:
         over = self.say(self.answer(exchange, lead), "answer")
         other = self.another()
         template = self.join(self.pick("passes_on"), self.rng.choice(other.questions))
-        reply = self.pick("lead", 0.5)
+        reply = self.lead(other, 0.5)
         self.interrupt(
             template, "passes_on", over, lambda: self.answer(other, reply), self.feel({"happy": 0.08}), "follow_up"
         )

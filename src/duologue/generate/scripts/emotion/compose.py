@@ -429,8 +429,8 @@ class _Composer:
             shapes += [("echo", "react"), ("echo", "ask"), ("empathy",), ("empathy", "ask"), ("echo", "followup")]
         elif self.rng.random() < 0.25:
             shapes = [("ask",)]
-        if moment.feeling.intensity > 1 and label not in (*GOOD, "surprised"):
-            # Whoever is in distress is not asked for practical details.
+        if label not in (*GOOD, "surprised", "neutral"):
+            # Whoever is upset is not asked for practical details.
             shapes = [s for s in shapes if "ask" not in s]
         shape = self.rng.choice(shapes)
         parts: dict[str, str] = {
@@ -623,7 +623,9 @@ class _Composer:
             return
         stop = "。" if self.zh else "."
         parts = []
-        for m in felt[-4:]:
+        # Who feels the same about the same thing twice is told so once.
+        once = {(m.feeling.label, id(m.told)): m for m in felt}
+        for m in list(once.values())[-4:]:
             clause = self.pick("answer", "why").replace("{s}", self.state(m.feeling))
             parts.append(clause.replace("{c}", self.you(m.told) if m.told else "") + stop)
         parts.append(self.pick("answer", "whyend") if len(felt) < 3 and self.rng.random() < 0.6 else "")
