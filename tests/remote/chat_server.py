@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.key = key
         self.say: Callable[[Body], str] = fitting
-        self.hear: Callable[[float], list[tuple[str, float, float]]] = lambda seconds: [("hello", 0.0, seconds)]
+        self.hear: Callable[[bytes, float], list[tuple[str, float, float]]] = lambda _, seconds: [("hello", 0, seconds)]
         self.heard_language = "english"
         self.faults: deque[Callable[[_Handler], None]] = deque()
         self.refused_forms: set[str] = set()
@@ -221,9 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
         with wave.open(io.BytesIO(form["file"])) as sound:
             seconds = sound.getnframes() / sound.getframerate()
         if form.get("response_format") != "verbose_json":
-            self.answer({"text": " ".join(w for w, _, _ in self.server.hear(seconds))})
+            self.answer({"text": " ".join(w for w, _, _ in self.server.hear(form["file"], seconds))})
             return
-        words = self.server.hear(seconds)
+        words = self.server.hear(form["file"], seconds)
         joiner = "" if self.server.heard_language == "chinese" else " "
         text = joiner.join(w for w, _, _ in words)
         out: Body = {

@@ -55,7 +55,7 @@ def test_the_real_client_streams(server: Server, client: Any) -> None:
 
 
 def test_the_real_client_transcribes_and_lists(server: Server, client: Any) -> None:
-    server.hear = lambda seconds: [("good", 0.1, 0.4), ("morning", 0.4, seconds)]
+    server.hear = lambda _, seconds: [("good", 0.1, 0.4), ("morning", 0.4, seconds)]
     found = client.audio.transcriptions.create(
         model=MODEL,
         file=("a.wav", wav_bytes(np.zeros(16_000, np.float32), 16_000)),
