@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from duologue.report.printable import printable
-from duologue.report.verdict import COLOUR, delay, figure, grade, median, signed, title
+from duologue.report.verdict import COLOUR, delay, figure, median, signed, title
 from duologue.score.diff import Diff
 from duologue.score.scorecard import Scorecard
 from duologue.score.uncertainty import LEAST_CLUSTERS, rankable
@@ -137,7 +137,7 @@ def _named(what: str, rows: Sequence[tuple[str, str]], count: int | None = None)
     return lines
 
 
-def _changes(diff: Diff) -> Table:
+def _changes(diff: Diff) -> RenderableType:
     cells = {(c.scenario, c.language): c for c in (diff.headline, *diff.cells)}
     languages = ["all", *dict.fromkeys(c.language for c in diff.cells if c.language != "all")]
     scenarios = ["all", *dict.fromkeys(c.scenario for c in diff.cells if c.scenario != "all")]
@@ -150,11 +150,19 @@ def _changes(diff: Diff) -> Table:
             if c is None:
                 row.append(Text())
                 continue
-            p = "" if c.p_holm is None or c.p_holm > 0.2 else f"  p {c.p_holm:.2g}"
-            sure = c.difference.high is not None and c.difference.high < 0
-            row.append(Text(signed(c.difference, 2) + p, style=COLOUR[grade(0.0)] if sure else ""))
+            # Intervals of the margins only: of a cell, its p where it says something, so that a line fits a terminal.
+            e = c.difference
+            p = "" if c.p_holm is None or c.p_holm > 0.2 else f" p {c.p_holm:.2g}"
+            text = signed(e, 2) if x == "all" else "–" if e.value is None else f"{e.value:+.2f}{p}"
+            sure = e.high is not None and e.high < 0
+            row.append(Text(text, style=COLOUR["failed"] if sure else ""))
         table.add_row(*row)
-    return table
+    margins = [
+        Text(f"{printable(c.language)}: {signed(c.difference, 2)}, {c.a:.2f} → {c.b:.2f}")
+        for c in diff.cells
+        if c.scenario == "all"
+    ]
+    return Group(table, *margins)
 
 
 def _table(*columns: str) -> Table:
