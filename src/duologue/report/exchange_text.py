@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from duologue.corpus.interval import merge_gaps
 from duologue.report.palette import ROLE, ROLE_NAMES
 from duologue.report.printable import printable
 from duologue.report.verdict import COLOUR, MARK, delay, grade, kind, measured, sentence, title
@@ -106,8 +107,6 @@ def timeline(x: Exchange, score: ItemScore) -> list[tuple[float, str, str, str]]
 
 def _said(x: Exchange) -> Iterable[tuple[float, float, str]]:
     """(start, end, words) of the system's sound, pieces with short pauses between them as one; seconds."""
-    from duologue.corpus.interval import merge_gaps
-
     for a, b in merge_gaps(x.sound, round(_SAME_LINE * RATE)):
         yield int(a) / RATE, int(b) / RATE, x.text(int(a), int(b))
 
