@@ -3,7 +3,8 @@
 Eight measures in [0, 1], each None where what it needs is not there:
 
     relevance    given: the score of :mod:`duologue.score.relevance` (or of a judge)
-    fluency      word order: SLOR of :mod:`duologue.language.fluency`, from -1.2 nats a pair (0) to 0 (1)
+    fluency      word order: SLOR of :mod:`duologue.language.fluency`, from -1.2 nats a pair (0) to 0 (1); times the
+                 share of everyday words, from 10% (0) to 30% (1), so that invented syllables get none
     repetition   1 without any: distinct word pairs over word pairs (distinct-2, Li et al. 2016), the mean over
                  stretches of 50 words or hanzi, from 0.55 (0) to 0.9 (1)
     language     share of the reply in the wanted language, from 30% (0) to 70% (1)
@@ -32,9 +33,9 @@ from itertools import pairwise
 import msgspec
 
 from duologue.errors import UserError
-from duologue.language.fluency import fluency
+from duologue.language.fluency import fluency, known_share
 from duologue.language.identify import identify
-from duologue.language.tokens import split, words
+from duologue.language.tokens import words
 
 WEIGHTS = {
     "relevance": 3.0,
@@ -48,6 +49,7 @@ WEIGHTS = {
 }
 _FLOOR = 0.01
 _FLUENT = (-1.2, 0.0)
+_EVERYDAY = (0.1, 0.3)
 _DISTINCT = (0.55, 0.9)
 _STRETCH = 50
 _SPOKEN = (0.3, 0.7)
@@ -109,10 +111,9 @@ def _measure(r: SpokenReply) -> NaturalnessMeasures:
             agreement=None,
             quality=None,
         )
-    slor = fluency(r.text, r.language)
     measures = {
         "relevance": r.relevance,
-        "fluency": None if slor is None else _ramp(slor, _FLUENT),
+        "fluency": _fluency(r.text, r.language),
         "repetition": _unrepeated(said),
         "language": _ramp(identify(r.text).share(r.language), _SPOKEN),
         "length": _length(len(said), r.language),
@@ -141,6 +142,11 @@ def distinct_2(said: Sequence[str]) -> float:
         pairs = list(pairwise(stretch))
         shares.append(len(set(pairs)) / len(pairs) if pairs else 1.0)
     return sum(shares) / len(shares)
+
+
+def _fluency(text: str, language: str) -> float | None:
+    slor, everyday = fluency(text, language), known_share(text, language)
+    return None if slor is None or everyday is None else _ramp(slor, _FLUENT) * _ramp(everyday, _EVERYDAY)
 
 
 def _unrepeated(said: Sequence[str]) -> float:

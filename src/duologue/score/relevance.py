@@ -13,7 +13,8 @@ reply's start, stock answers ("it depends") and the words that it copied from th
     worth of the rank  (1/rank - h) / (1 - h), not below 0, with h = H(n)/n the mean reciprocal rank of a guess among
                        n: 1 for the first place, 0.40 for the second and 0.19 for the third of 21; a guess gets 0.08.
     content            matter that is left, in words (a hanzi is half a word): 0 up to one, 1 from four on.
-    language           0 where at most 30% of the reply is in the wanted language, 1 from 70% on.
+    language           0 where at most 30% of the reply is in the wanted language, 1 from 70% on; times the share of
+                       everyday words in replies of five and more, 0 up to 10%, 1 from 30% on (invented syllables).
     score              worth of the rank x content x language; 0 where the previous query is at least as similar.
 
 The previous query is no rival where the true one asks it again (60% of its matter) or leans on it: a query of at most
@@ -40,6 +41,7 @@ import numpy as np
 
 from duologue.errors import UserError
 from duologue.language.encoder import Side, TextEncoder, Vectors
+from duologue.language.fluency import known_share
 from duologue.language.identify import identify
 from duologue.language.tokens import split, words
 from duologue.score.content import content_units, without_copied
@@ -56,7 +58,9 @@ _LEANS = 3.0
 _LIKE_REFERENCE = 0.35
 # Centred cosines from which a text says the same, or goes on with the same matter: from no credit to full.
 _PARAPHRASE = (0.35, 0.7)
-_SAME_MATTER = (0.0, 0.2)
+_SAME_MATTER = (-0.05, 0.1)
+# Margins from none to full nearness.
+_NEAR = (-0.3, 0.1)
 # Scores are compared after rounding to this many places, since other texts in a batch move the last bits.
 _PLACES = 4
 LANGUAGES = ("en", "zh")
@@ -88,7 +92,8 @@ class RankedReply(msgspec.Struct, frozen=True, kw_only=True):
     the true query's similarity less that of the best other candidate, in [-2, 2]. ``previous_wins``: the reply is at
     least as close to the previous query. ``copied`` is the share of the reply's words (hanzi) that the user said
     before. ``empty``: no content was said. ``content`` and ``spoken`` (language) are the factors of the score; ``why``
-    names what took most from it.
+    names what took most from it. ``nearness`` is the margin on a scale, from -0.3 (0) to 0.1 (1), x content x language:
+    finer than the score but not 0 by chance (0.3 off topic), for putting replies in order.
     """
 
     rank: int
@@ -100,6 +105,7 @@ class RankedReply(msgspec.Struct, frozen=True, kw_only=True):
     empty: bool
     content: float
     spoken: float
+    nearness: float = 0.0
     why: Why = ""
 
 
@@ -181,19 +187,25 @@ class Relevance:
     def continues(self, before: str, after: str, language: str, whole: str = "") -> float:
         """How far ``after`` goes on from where ``before`` stopped, in [0, 1], rather than starting over or elsewhere.
 
-        (1 - the share of the word pairs of ``after`` that ``before`` has) x whether it is the same matter: the larger
-        of the share of the word pairs of ``after`` that ``whole``, the answer as it was to be, has, and the centred
-        cosine with ``whole`` (or ``before``), from 0 (elsewhere) to 0.2. A full restart gets 0, and so does silence.
+        (1 - the share of the word pairs of ``after`` that ``before`` has) x the share of it in ``language`` x whether it is
+                the same matter. With ``whole``, the answer as it was to be, that is the larger of the share of the word pairs
+                of ``after`` that ``whole`` has, and the centred cosine with ``whole``, from 0.35 (elsewhere) to 0.7. Without,
+                it is the centred cosine with ``before``, from -0.05 to 0.1, which tells another matter from the rest of the
+                same answer only now and then: two halves of one answer need not resemble each other. A restart gets 0, and so
+                do silence, fillers and stock answers.
         """
         _check(language)
-        said = without_fillers(after, language)
+        said = _without_stock(without_fillers(after, language), language)
         mine = words(said, language)
         if len(mine) < 2 or not before.strip():
             return 0.0
         pairs = Counter(pairwise(mine))
         again = (pairs & Counter(pairwise(words(before, language)))).total() / pairs.total()
-        planned = (pairs & Counter(pairwise(words(whole, language)))).total() / pairs.total() if whole else 0.0
-        same = max(planned, _ramp(self._closest(said, [whole or before], language), _SAME_MATTER))
+        if whole:
+            planned = (pairs & Counter(pairwise(words(whole, language)))).total() / pairs.total()
+            same = max(planned, _ramp(self._closest(said, [whole], language), _PARAPHRASE))
+        else:
+            same = _ramp(self._closest(said, [before], language), _SAME_MATTER)
         return round((1 - again) * same * identify(said).share(language), _PLACES)
 
     def _closest(self, text: str, others: Sequence[str], language: str) -> float:
@@ -250,6 +262,7 @@ class Relevance:
         stale = rival and alike[1] >= alike[0]
         content = min(1.0, max(0.0, (content_units(b.left, language) - 1) / 3))
         worth = 0.0 if stale else worth_of_rank(rank, of)
+        margin = alike[0] - max(alike[1:], default=0.0)
         why: Why = b.why
         if not why and content < 0.5:
             why = "copied" if b.copied > 0.5 else "thin"
@@ -257,12 +270,13 @@ class Relevance:
             rank=rank,
             of=of,
             score=round(worth * content * b.spoken, _PLACES),
-            margin=round(alike[0] - max(alike[1:], default=0.0), _PLACES),
+            margin=round(margin, _PLACES),
             previous_wins=stale,
             copied=b.copied,
             empty=False,
             content=round(content, _PLACES),
             spoken=b.spoken,
+            nearness=round(_ramp(margin, _NEAR) * content * b.spoken, _PLACES),
             why=why,
         )
 
@@ -302,8 +316,10 @@ def _bare(r: Reply) -> _Bare:
     asked_again = without_copied(r.query, r.previous, r.language)[1] >= _ASKED_AGAIN
     previous = bool(split(r.previous)) and not asked_again
     others = ((r.previous,) if previous else ()) + tuple(d for d in r.distractors if d not in (r.query, r.previous))
-    share = identify(said).share(r.language)
-    spoken = round(min(1.0, max(0.0, (share - 0.3) / 0.4)), _PLACES)
+    spoken = _ramp(identify(said).share(r.language), (0.3, 0.7))
+    if len(split(said)) >= 5:
+        spoken *= _ramp(known_share(said, r.language) or 0.0, (0.1, 0.3))
+    spoken = round(spoken, _PLACES)
     why: Why = ""
     if not split(after_fillers):
         why = "empty"
