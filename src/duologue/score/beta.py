@@ -17,7 +17,6 @@ def beta_cdf(x: float, a: float, b: float) -> float:
         return 0.0 if x <= 0.0 else 1.0
     if x > (a + 1) / (a + b + 2):
         return 1.0 - beta_cdf(1.0 - x, b, a)
-    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     c, d = 1.0, 1.0 / _away(1.0 - (a + b) * x / (a + 1))
     fraction = d
     for m in range(1, _STEPS):
@@ -30,17 +29,23 @@ def beta_cdf(x: float, a: float, b: float) -> float:
         fraction *= change
         if abs(change - 1.0) < 1e-14:
             break
-    return math.exp(log_front) * fraction / a
+    return math.exp(_log_front(x, a, b)) * fraction / a
 
 
 def beta_quantile(q: float, a: float, b: float) -> float:
-    """The x with ``beta_cdf(x, a, b) == q``, by bisection to double precision."""
+    """The x with ``beta_cdf(x, a, b) == q``: Newton's steps, or bisection where they leave the bracket."""
     low, high = 0.0, 1.0
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if beta_cdf(middle, a, b) < q else (low, middle)
-        if high - low <= 1e-15 * high:
-            break
-    return (low + high) / 2
+    x = a / (a + b)
+    for _ in range(200):
+        off = beta_cdf(x, a, b) - q
+        low, high = (x, high) if off < 0 else (low, x)
+        density = math.exp(_log_front(x, a, b)) / (x * (1.0 - x)) if 0.0 < x < 1.0 else 0.0
+        step = x - off / density if density > 0 else math.nan
+        new = step if low < step < high else (low + high) / 2
+        if abs(new - x) <= 1e-15 * new or high - low <= 1e-15 * high:
+            return new
+        x = new
+    return x
 
 
 def student_tail(t: float, df: float) -> float:
@@ -52,6 +57,11 @@ def student_quantile(level: float, df: float) -> float:
     """The t with P(|T| <= t) = ``level`` (0.95: the usual critical value)."""
     y = beta_quantile(level, 0.5, df / 2)
     return math.sqrt(df * y / (1.0 - y))
+
+
+def _log_front(x: float, a: float, b: float) -> float:
+    """log(x^a (1 - x)^b / B(a, b))."""
+    return math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
 
 
 def _away(x: float) -> float:
