@@ -20,7 +20,8 @@ from duologue.listen.speech import Floats, checked
 
 AUDIBLE_DB = 40.0  # below the loudest 5 ms of a segment
 GAP = 0.08  # s of silence that one sound may hold: the closure before a plosive
-REACH_QUIET, REACH_NOISY = 1.0, 0.1  # s: how far outside a segment its edge is looked for
+REACH_QUIET = 1.0  # s: how far outside a segment its edge is looked for
+REACH_NOISY = 0.1  # ... in noise, and there before its start alone
 NEAR = 2.0  # s around a segment whose background is its own
 _PAD = 0.03  # s that segments are wider than what was detected
 _BLOCKS = 5  # blocks of 1 ms a level is taken over
@@ -142,6 +143,7 @@ _WINDOW, _STEP = 0.02, 0.004  # s
 _BANDS, _LOWEST_HZ = 21, 150.0
 _DEDUCTED_DB = 3.0  # what a band of noise rises above its median now and then
 _STANDING_OUT_DB = 0.7  # mean over bands, above the background's median
+_CLEARLY = 0.5  # of the way from the threshold to a loud frame: certainly speech
 _ZONE = 0.5  # s inside a segment that its edge may be moved
 _MOST = 500  # frames of background that are looked at
 
@@ -162,19 +164,28 @@ def _by_spectrum(samples: Floats, rate: int, segment: _Edges, bounds: _Edges, se
 
     reach, zone, gap = round(REACH_NOISY * rate), round(_ZONE * rate), round(GAP * rate)
     low = max(bounds.start, segment.start - reach)
-    high = min(bounds.end, segment.end + reach)
     start, end = segment
     head = np.arange(low, min(segment.end, segment.start + zone), step)
-    sound = head[_excess(_spectrum(samples, rate, head), noise) > threshold]
-    if (first := int(np.searchsorted(sound, segment.start + pad))) < len(sound):
-        found = _outwards(sound, first, len(sound) - 1, gap)
-        start = found.start if found else start
-    tail = np.arange(max(segment.start, segment.end - zone), high, step)
-    sound = tail[_excess(_spectrum(samples, rate, tail), noise) > threshold]
-    if (last := int(np.searchsorted(sound, segment.end - pad)) - 1) >= 0:
-        found = _outwards(sound, 0, last, gap)
-        end = found.end if found else end
+    if (found := _standing(head, _excess(_spectrum(samples, rate, head), noise), threshold, segment, gap)) is not None:
+        start = found.start
+    # In noise a detector is late to end: nothing after its end is speech.
+    tail = np.arange(max(segment.start, segment.end - zone), segment.end, step)
+    if (found := _standing(tail, _excess(_spectrum(samples, rate, tail), noise), threshold, segment, gap)) is not None:
+        end = found.end
     return _Edges(start, end)
+
+
+def _standing(
+    frames: npt.NDArray[np.int64], excess: Doubles, threshold: float, segment: _Edges, gap: int
+) -> _Edges | None:
+    """First and last of ``frames`` above ``threshold``, reached over gaps from what stands out clearly."""
+    sound = excess > threshold
+    within = sound & (frames >= segment.start) & (frames < segment.end)
+    if not within.any():
+        return None
+    clear = within & (excess >= threshold + _CLEARLY * (np.quantile(excess[within], 0.9) - threshold))
+    place = np.flatnonzero(clear[sound])
+    return _outwards(frames[sound], int(place[0]), int(place[-1]), gap)
 
 
 def _apart(frames: npt.NDArray[np.int64], segments: Intervals, pad: int) -> npt.NDArray[np.bool_]:
