@@ -187,7 +187,7 @@ def test_a_system_that_hangs_up_after_it_spoke_has_done_what_it_did() -> None:
     # The rest of the dialogue is spoken into the closed line, so that its turns count as unanswered.
     assert len(r.user) == round(2.3 * 16_000)
     assert [s.turn for s in r.sent] == [0, 2]
-    assert r.system[: 16_000].any() and not r.system[24_000:].any()
+    assert r.system[:16_000].any() and not r.system[24_000:].any()
 
 
 def test_a_server_that_never_reads_does_not_hold_the_call_up() -> None:

@@ -71,7 +71,9 @@ class CommandSystem:
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
-                raise self._failed(f"cannot be run: {error}", "infrastructure") from None
+                raise self._failed(
+                    "cannot be run", "infrastructure", getattr(error, "strerror", "") or str(error)
+                ) from None
         try:
             async with asyncio.timeout(self.time_limit):
                 code = await process.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -59,7 +60,7 @@ class RealtimeSystem:
         self.settings = settings
 
     def session(self) -> RealtimeSession:
-        own = f"//{_HOST}/" in self.url
+        own = urlsplit(self.url).hostname == _HOST
         return RealtimeSession(self.url, self.settings, Key(self.settings.key_env or ("OPENAI_API_KEY" if own else "")))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import numpy as np
@@ -40,6 +41,9 @@ class _Server:
 
     def __init__(self, peer: Peer, *, beta: bool) -> None:
         self.peer, self.beta = peer, beta
+        request = peer.ws.request
+        query = parse_qs(urlsplit(request.path).query) if request is not None else {}
+        self._model = query.get("model", ["instrument"])[0]
         self._count = 0
         self._heard = False
         self._response = self._item = self._last = ""
@@ -211,7 +215,7 @@ class _Server:
             "create_response": True,
             "interrupt_response": stops,
         }
-        own: Fields = {"id": "sess_1", "object": "realtime.session", "model": "instrument", "instructions": ""}
+        own: Fields = {"id": "sess_1", "object": "realtime.session", "model": self._model, "instructions": ""}
         if self.beta:
             return own | {
                 "modalities": ["text", "audio"],

@@ -24,7 +24,7 @@ from duologue.systems.wire import Stamped
 
 PROTOCOLS: dict[str, tuple[str, Callable[[Peer], Awaitable[None]]]] = {
     "realtime": ("realtime:{}/v1/realtime?model=instrument", realtime.serve),
-    "realtime-beta": ("realtime:{}/v1/realtime?model=instrument", realtime.serve_beta),
+    "realtime-beta": ("realtime:{}/v1/realtime?model=gpt-realtime", realtime.serve_beta),
     "moshi": ("moshi:{}/api/chat", moshi.serve),
     "gemini": ("gemini:{}", gemini.serve),
     "ws": ("ws:{}/", raw.serve),
