@@ -163,10 +163,12 @@ def cast(voice: Voice, language: str, count: int, *, tuning: bool = False) -> li
 def render(voice: Voice, table: Table, language: str, per_cell: int, speakers: int, seed: int) -> list[Clip]:
     """``per_cell`` clips of every emotion and strength, from the table, over speakers and sentences in turn.
 
-    The neutral that a clip is compared with is drawn too: two readings for each speaker and sentence.
+    The neutral that a clip is compared with is drawn too: two readings for each speaker and sentence. Another
+    ``seed`` begins with another sentence, so that few clips a cell see them all over several crossings.
     """
     people = cast(voice, language, speakers)
-    texts = SENTENCES[language][: max(2, per_cell // len(people))] or SENTENCES[language]
+    every = SENTENCES[language]
+    texts = [every[(seed + i) % len(every)] for i in range(min(max(1, per_cell // len(people)), len(every)))]
     jobs = [(e, s, k) for e in EMOTIONS for s in ("normal", "strong") for k in range(per_cell)]
     jobs = [j for j in jobs if j[:2] != ("neutral", "strong")]
     jobs += [("neutral", "normal", k) for k in range(per_cell, max(per_cell, 2 * len(people) * len(texts)))]
@@ -343,48 +345,51 @@ def write_table() -> None:
     print(f"wrote {target.relative_to(ROOT)}")
 
 
-def fit_response(name: str, count: int, share: float, rounds: int = 2) -> None:
-    """Draw prosody, measure what the voice makes of it, and invert the linear answer, regularised; twice."""
+def fit_response(name: str, count: int, share: float, rounds: int) -> None:
+    """Draw prosody, measure what the voice makes of it, and invert the linear answer, regularised; ``rounds`` times."""
     voice = load("voices", name)()
     people = cast(voice, "en", 12, tuning=True)
-    gain, tempo, final = (MEASURES.index(m) for m in ("gain", "tempo", "f0_final"))
+    gain, final = MEASURES.index("gain"), MEASURES.index("f0_final")
     one = np.eye(len(MEASURES))
     matrix = one
-    plain: dict[tuple[str, str], ProsodicFeatures] = {}
     for turn in range(rounds):
         write_response(name, matrix)
         asked, heard = [], []
+        # What a clip is compared with is two neutral readings that vary as neutral speech does, as in the proof.
+        neutral: dict[tuple[str, str], list[ProsodicFeatures]] = {}
         for k in range(count):
             (speaker, sex), text = people[k % len(people)], TUNING[k // len(people) % len(TUNING)]
             rng = stream(900 + turn, k)
             emotion = rng.choice(EMOTIONS)
             prosody = draw(emotion, 0 if emotion == "neutral" else rng.choice((2, 3)), sex, rng)
             made = _clip(voice, "en", speaker, sex, text, emotion, "", prosody, k)
-            if (speaker, text) not in plain:
-                still = _clip(voice, "en", speaker, sex, text, "neutral", "", Prosody(), 1)
-                plain |= {(speaker, text): still.heard} if still else {}
-            if made and (speaker, text) in plain:
-                made.neutral = [plain[speaker, text]]
+            if (speaker, text) not in neutral:
+                plain = [draw("neutral", 0, sex, rng) for _ in range(2)]
+                readings = [_clip(voice, "en", speaker, sex, text, "neutral", "", p, n) for n, p in enumerate(plain, 1)]
+                neutral[speaker, text] = [c.heard for c in readings if c]
+            if made and neutral[speaker, text]:
+                made.neutral = neutral[speaker, text]
                 asked.append([_log(m, v) for m, v in _asked(prosody).items()])
                 heard.append([_log(m, v) for m, v in made.measures.items()])
         a, h = np.array(asked), np.array(heard)
-        scale = a.std(axis=0)
-        x, y = (a - a.mean(axis=0)) / scale, h - h.mean(axis=0) - a + a.mean(axis=0)
+        scale = np.sqrt((a * a).mean(axis=0))
+        # Through the origin: where nothing is asked nothing changes, and what all feelings share counts as well.
+        x, y = a / scale, h - a
         x[:, gain] = 0.0  # output gain moves nothing but the level, and that exactly
         slopes = np.linalg.solve(x.T @ x + 0.03 * len(x) * one, x.T @ y)
         # What lies within the chance of the fit is left out, and so is what moves a command by 3% of its spread.
         slopes[np.abs(slopes) < 1.5 * (y - x @ slopes).std(axis=0) / math.sqrt(len(x))] = 0.0
         # The end's slope is measured on a few frames: what else moves it is lost in the error.
-        slopes[:, tempo] = 0.0
         slopes[np.arange(len(slopes)) != final, final] = 0.0
         answer = one + (slopes / scale[:, None]).T * scale[None, :] / scale[:, None]
         keep = 0.2 * (turn + 1) * one
         inverse = np.linalg.solve(answer.T @ answer + keep, answer.T + keep)
-        inverse[tempo] = one[tempo]
         inverse[np.abs(inverse) < 0.03] = 0.0
         matrix = matrix @ (inverse * scale[:, None] / scale[None, :])
         matrix[:, gain] = one[:, gain]
         print(f"{name}: {len(a)} clips, mean slope of measured on asked {np.diag(answer).mean():.2f}")
+        scatter = (y - x @ slopes).std(axis=0)
+        print("  scatter about it: " + ", ".join(f"{m} {v:.2f}" for m, v in zip(MEASURES, scatter, strict=True)))
     write_response(name, one + share * (matrix - one))
 
 
@@ -403,17 +408,19 @@ def main() -> int:
     parser.add_argument("--speakers", type=int, default=8, help="speakers a voice (8)")
     parser.add_argument("--splits", type=int, default=3, help="cuts of the actors into halves (3)")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
+    parser.add_argument("--english-only", action="store_true", help="no items in conflict, no Mandarin")
     parser.add_argument("--recordings", type=Path, default=DATA / "ravdess_en_16k")
     parser.add_argument("--write-table", action="store_true")
     parser.add_argument("--fit-response", metavar="VOICE")
-    parser.add_argument("--fit-clips", type=int, default=1200, help="clips of each of the two rounds of a fit (1200)")
-    parser.add_argument("--fit-share", type=float, default=0.6, help="share of the fitted correction to keep (0.6)")
+    parser.add_argument("--fit-clips", type=int, default=1200, help="clips of each round of a fit (1200)")
+    parser.add_argument("--fit-rounds", type=int, default=3, help="rounds, each from the last one's result (3)")
+    parser.add_argument("--fit-share", type=float, default=1.0, help="share of the fitted correction to keep (1.0)")
     args = parser.parse_args()
     if args.write_table:
         write_table()
         return 0
     if args.fit_response:
-        fit_response(args.fit_response, args.fit_clips, args.fit_share)
+        fit_response(args.fit_response, args.fit_clips, args.fit_share, args.fit_rounds)
         return 0
     real = recordings(args.recordings)
     good = True
@@ -422,6 +429,8 @@ def main() -> int:
         crossings = cross(name, real, "en", args.per_cell, args.speakers, args.splits, args.workers)
         good &= compare(crossings, f"{name}, English")
         realised([c for crossing in crossings for c in crossing.rendered])
+        if args.english_only:
+            continue
         conflict(load("voices", name)(), halves(real), f"{name}, English")
         zh = cross(name, real, "zh", max(args.per_cell // 2, 4), args.speakers, 1, args.workers)
         compare(zh, f"{name}, Mandarin (unvalidated: an English table and an English listener)")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 from stage import ANSWER, ASK, CAST, SCENES, VOICES, event, feeling_script, item, scenario, script, system, user
@@ -133,24 +134,33 @@ def test_a_shout_stays_louder_than_a_neutral_turn_within_bounds() -> None:
     assert 8.0 < difference < 32.0
 
 
-def test_levels_of_third_parties_and_asides_overlap_with_the_users_own() -> None:
-    def level(kind: str, role: str, turn_kind: str) -> list[float]:
-        found = []
-        for seed in range(30):
+def test_levels_and_distances_of_others_overlap_with_the_users_own() -> None:
+    def heard(kind: str, role: str, turn_kind: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Level in dB and distance in metres of the first such turn of 40 dialogues."""
+        levels, distances = [], []
+        for seed in range(40):
             scene = made(kind, seed)
             mic = scene.takes[0].samples[:, 0].astype(float)
             turn = next(t for t in scene.dialogue.turns if t.role == role and t.kind == turn_kind)
-            found.append(10 * np.log10(np.mean(mic[turn.segments[0].start : turn.segments[0].end] ** 2)))
-        return found
+            place = next(p for p in scene.dialogue.acoustics.positions if p.speaker == turn.speaker)
+            levels.append(10 * np.log10(np.mean(mic[turn.segments[0].start : turn.segments[0].end] ** 2)))
+            distances.append(place.distance)
+        return np.array(levels), np.array(distances)
 
-    own = np.quantile(level("none", "user", "turn"), [0.2, 0.8])
-    for kind, role, turn_kind in (
-        ("third_party", "third_party", "third_party"),
-        ("others_directed", "user", "others_directed"),
-        ("backchannel", "user", "backchannel"),
-    ):
-        other = np.array(level(kind, role, turn_kind))
-        assert np.mean((other > own[0]) & (other < own[1])) > 0.1, kind
+    own = heard("none", "user", "turn")
+    others = {
+        "third party": heard("third_party", "third_party", "third_party"),
+        "aside": heard("others_directed", "user", "others_directed"),
+        "backchannel": heard("backchannel", "user", "backchannel"),
+    }
+    for name, found in others.items():
+        for mine, theirs in zip(own, found, strict=True):
+            low, high = np.quantile(mine, [0.2, 0.8])
+            assert np.mean((theirs > low) & (theirs < high)) > 0.3, name
+    # Many bystanders are louder than half of the users, and many are nearer.
+    level, distance = (t - np.median(m) for m, t in zip(own, others["third party"], strict=True))
+    assert np.mean(level > 0) > 0.3
+    assert np.mean(distance < 0) > 0.3
 
 
 def test_equal_arguments_give_equal_bytes_in_any_order_and_with_cold_caches() -> None:

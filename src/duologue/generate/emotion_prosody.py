@@ -22,7 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
-from statistics import fmean, pstdev
+from statistics import fmean, pstdev, stdev
 
 import msgspec
 
@@ -47,8 +47,21 @@ LIMITS = {
 MEASURES = tuple(LIMITS)
 RATIOS = frozenset({"f0_range", "movement", "tempo"})
 _WEAK = 0.6
-# Share of ``within`` that is drawn: the rest is the measure's own error and what a voice adds of itself.
-_REPEATS = 0.45
+# Share of ``within`` that is drawn. The rest is the measure's own error and what a voice and its texts add of
+# themselves, which differs by measure: a voice scatters pitch and noise about what it is asked, but neither level nor
+# tempo. Taken from the scatter of rendered clips about their command (sentences and speakers of the tuning).
+_REPEATS = {
+    "f0_shift": 0.4,
+    "f0_range": 0.2,
+    "f0_slope": 0.3,
+    "f0_final": 0.0,
+    "movement": 0.2,
+    "gain": 0.9,
+    "energy_range": 0.5,
+    "tempo": 0.9,
+    "tilt": 0.4,
+    "hnr": 0.2,
+}
 
 
 Square = tuple[tuple[float, ...], ...]
@@ -106,7 +119,7 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
     for name, loadings in zip(MEASURES, table.loadings, strict=True):
         mean, sd = _moments(name, cell, within[name])
         z = sum(map(operator.mul, loadings, normal))
-        value = share * mean + math.hypot(sd, _REPEATS * within[name]) * min(max(z, -2.5), 2.5)
+        value = share * mean + math.hypot(sd, _REPEATS[name] * within[name]) * min(max(z, -2.5), 2.5)
         low, high = LIMITS[name]
         drawn[name] = min(max(math.exp(value) if name in RATIOS else value, low), high)
     hnr = drawn.pop("hnr")
@@ -148,7 +161,7 @@ def tabulate(takes: Iterable[Take]) -> Table:
             if sex == "all" or 5 <= len(chosen) < len(means):
                 cells[emotion, strength, sex] = Cell(
                     {m: fmean(c[m] for c in chosen) for m in MEASURES},
-                    {m: pstdev([c[m] for c in chosen]) for m in MEASURES},
+                    {m: (stdev if len(chosen) > 1 else pstdev)([c[m] for c in chosen]) for m in MEASURES},
                 )
         repeats = [
             {m: _scale(m, c[m]) - _scale(m, means[key][m]) for m in MEASURES}

@@ -36,7 +36,7 @@ from duologue.generate.timing import Timeline, TimingSettings, Utterance, arrang
 from duologue.generate.utterance import Spoken, speak
 from duologue.generate.voices.voice import Voice
 
-SCENE_VERSION = "1"
+SCENE_VERSION = "2"
 PCM = npt.NDArray[np.int16]
 QUIETEST = amplitude(-84.0)  # noise below 2 units of int16 would leave digital zeros
 
@@ -213,7 +213,7 @@ class _Composer:
                 azimuth, gain = turned, aside_gain
             else:
                 azimuth = min(180.0, abs(facing) * 70.0)
-                gain = max(-18.0, min(6.0, 20.0 * math.log10(near / distance))) + effort
+                gain = max(-15.0, min(9.0, 20.0 * math.log10(near / distance))) + effort
             azimuth = min(180, round(azimuth / 10.0) * 10)
             role = "user" if name == "aside" else name
             if role in {line.role for line in self.lines} and (

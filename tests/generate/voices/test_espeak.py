@@ -127,6 +127,21 @@ def test_prosody_comes_out_as_asked() -> None:
     assert heard(Prosody(breath=4.0)).hnr < plain.hnr - 1.5
 
 
+@pytest.mark.parametrize("gain", [-8.0, 0.0, 20.0])
+def test_only_gain_tells_the_level_whatever_else_is_asked(gain: float) -> None:
+    def level(prosody: Prosody) -> float:
+        speech = VOICE.synthesise(
+            "My brother is moving to another town.", language="en", speaker="en+m3", prosody=prosody
+        )
+        heard = measure(speech.samples, speech.sample_rate)
+        assert heard
+        return heard.energy_mean
+
+    # A shout as the table asks for it: higher, brighter, more varied; by itself each of these moves espeak's level.
+    shout = Prosody(f0_shift=11.0, f0_range=1.3, tilt=4.0, energy_range=1.0, movement=1.6, tempo=1.2, gain=gain)
+    assert level(shout) - level(Prosody()) == pytest.approx(gain, abs=1.5)
+
+
 def test_pauses_open_silence_before_a_word_and_move_the_rest() -> None:
     plain, paused = say(EN), say(EN, Prosody(pauses=((EN.index("by"), 0.5),)))
     added = round(0.5 * VOICE.sample_rate)

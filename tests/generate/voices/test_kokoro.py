@@ -5,6 +5,7 @@ import pytest
 
 from duologue.errors import UserError
 from duologue.generate.prosody import Prosody
+from duologue.generate.voices import kokoro_prosody
 from duologue.generate.voices.kokoro import KokoroVoice
 from duologue.generate.voices.kokoro_phonemes import _align
 from duologue.generate.voices.kokoro_timing import audible
@@ -103,6 +104,17 @@ def test_prosody_moves_what_it_names(voice: KokoroVoice) -> None:
         return power[hertz > 3000].sum() / power.sum()
 
     assert high(bright.samples) > 2 * high(plain.samples)
+
+
+def test_in_mandarin_the_contour_keeps_its_tones_and_the_rest_is_as_asked() -> None:
+    asked = Prosody(
+        f0_shift=9.0, f0_range=2.0, f0_slope=5.0, f0_final=-40.0, movement=2.0, gain=15.0, tempo=1.3, tilt=4.0
+    )
+    tonal = kokoro_prosody.tonal(asked)
+    assert (tonal.f0_shift, tonal.gain, tonal.tempo, tonal.tilt) == (9.0, 15.0, 1.3, 4.0)
+    assert 1.0 < tonal.f0_range < 1.5 and 1.0 < tonal.movement < 1.5
+    assert 0.0 < tonal.f0_slope < 2.0 and tonal.f0_final == 0.0
+    assert kokoro_prosody.tonal(Prosody()) == Prosody()
 
 
 @pytest.mark.parametrize("text", ["", " ", "[laughter]", "😀", "（笑）"])

@@ -25,9 +25,10 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     that of channel 1, ``floor_db`` the room tone of an item without noise. ``emotion_limit_db`` bounds how far
     emotion moves a turn's level: small differences reach the microphone in full, large ones (a shout is 20 dB above
     a neutral voice) level off towards it, as with an automatic gain control. ``utterance_sd_db`` varies the level
-    from turn to turn. ``backchannel_gain`` is an amplitude ratio to the speaker's own level; ``aside_gain_db`` the
-    loss when the user turns away. Distances of user, third party and addressee overlap, so that level does not
-    tell who speaks; ``effort_sd_db`` is how far a bystander's vocal effort moves the level that the distance gives.
+    from turn to turn. ``backchannel_gain`` is an amplitude ratio to the speaker's own level; ``aside_gain_db`` how
+    the level changes when the user turns away to call somebody. Distances of user, third party and addressee overlap,
+    so that level does not tell who speaks; ``effort_sd_db`` is how far a bystander's vocal effort moves the level
+    that the distance gives.
     ``loss_burst`` is the length of a lost stretch, ``echo_delay`` how late the echo comes.
     """
 
@@ -50,11 +51,11 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     floor_db: Range = (-72.0, -60.0)
     emotion_limit_db: float = 24.0
     utterance_sd_db: float = 1.5
-    backchannel_gain: Range = (0.38, 0.50)
-    aside_gain_db: Range = (-9.0, -1.0)
-    user_distance: Range = (0.3, 2.0)
-    third_party_distance: Range = (0.4, 2.5)
-    addressee_distance: Range = (0.4, 2.5)
+    backchannel_gain: Range = (0.35, 0.9)
+    aside_gain_db: Range = (-8.0, 3.0)
+    user_distance: Range = (0.3, 2.3)
+    third_party_distance: Range = (0.3, 2.5)
+    addressee_distance: Range = (0.3, 2.5)
     effort_sd_db: float = 3.0
     loss_burst: float = 0.1
     echo_delay: Range = (0.02, 0.15)

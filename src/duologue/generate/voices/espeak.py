@@ -29,6 +29,7 @@ from duologue.errors import MissingPartError, UserError
 from duologue.generate.prosody import NEUTRAL, Prosody
 from duologue.generate.seeds import derive
 from duologue.generate.voices import response
+from duologue.generate.voices.level import NEUTRAL_DB, mean_level
 from duologue.generate.voices.normalise import normalise
 from duologue.generate.voices.voice import Samples, Speech, SpokenWord, VoiceSpeaker
 
@@ -55,6 +56,11 @@ _DEPTH = 50 / 26
 # espeak's neutral contour as measured over 14 sentences: st of fall from the first voicing to the last, and st of
 # standard deviation about that line. Both grow in proportion to the range.
 _FALL, _SPREAD = -4.2, 2.3
+# st. espeak's men speak at 78 to 111 Hz, lower than most men do (about 115 Hz); lowered further, as for sadness, their
+# pitch would leave what voices reach and pitch trackers follow.
+_MEN_UP = 2.5
+# Hz, the lowest mean of an utterance.
+_LOWEST_MEAN = 72.0
 # Hz. Below about 27 Hz espeak has more harmonics than its tables hold, and crashes.
 _LOWEST = 45.0
 
@@ -208,7 +214,8 @@ class _Pitch:
             # The asked range is of the whole contour, so the slope's share of it is taken off the rest.
             whole = (_SPREAD**2 + _FALL**2 / 12) * max(prosody.f0_range, 0.0) ** 2
             depth = max(math.sqrt(max(whole - (_FALL + added) ** 2 / 12, 0.0)) / _SPREAD, 0.1)
-        self.mean = (self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)) * ratio
+        neutral = self.base * 2 ** ((_PITCH - 50) / 50) + self.depth * (0.48 + 0.27 * _RANGE / 50)
+        self.mean = max(neutral * ratio, min(neutral, _LOWEST_MEAN))
         widest = max((self.mean - _LOWEST) / (2.5 * 0.0055 * self.depth), 0.0)
         self.range = round(min(_RANGE * ratio * depth, widest, 99))
         self.offset = self.depth * (0.48 + 0.27 * self.range / 50)
@@ -229,7 +236,7 @@ class _Pitch:
 
 
 # st/s of final slope from which espeak's question tune is used, and by how much that tune turns the end upwards.
-_RISE, _TUNE = 15.0, 22.0
+_RISE, _TUNE = 22.0, 32.0
 
 
 def _commands(
@@ -291,6 +298,7 @@ def _pinyin(pieces: list[str]) -> list[str]:
 # --- after espeak ------------------------------------------------------------------------------------------
 
 _FRAME = 128
+_LEVEL_FRAME = 512  # 23 ms
 
 
 def _finish(samples: Samples, starts: list[int], chars: list[tuple[int, int]], prosody: Prosody, seed: int) -> Speech:
@@ -317,10 +325,7 @@ def _finish(samples: Samples, starts: list[int], chars: list[tuple[int, int]], p
     if prosody.energy_range:
         samples = _spread(grid, prosody.energy_range)[: len(samples)]
     samples = _rough(samples, prosody, seed)
-    # Fitted to what is measured: brighter voices lose level in espeak's tone curve, higher ones gain some.
-    level = prosody.gain + 0.65 * prosody.tilt - 0.29 * prosody.f0_shift
-    if level:
-        samples = samples * np.float32(10 ** (level / 20))
+    samples = samples * np.float32(10 ** ((NEUTRAL_DB - mean_level(samples, _LEVEL_FRAME) + prosody.gain) / 20))
     speech = Speech(
         samples=samples, sample_rate=SAMPLE_RATE, words=tuple(words), source="exact", onset=onset, offset=offset
     )
@@ -361,8 +366,8 @@ def _rough(samples: Samples, prosody: Prosody, seed: int) -> Samples:
 
 # Mean movement of F0 in st from one 10 ms frame to the next: espeak's own, and what is added to a neutral reading.
 _MOVES, _ADDED = 0.13, 0.16
-# st/s: formants move along with the final slope, by at most 30% at its end.
-_BEND = 16.0
+# st/s: formants move along with the final slope, at its end by at most 38% down, where the sound dies away, and 32% up.
+_FALLING, _RISING = -28.0, 16.0
 
 
 @lru_cache
@@ -393,7 +398,7 @@ def _glide(samples: Samples, starts: list[int], prosody: Prosody, plan: _Pitch, 
     place = derive(seed, "wander") % len(table)
     delay = np.take(table, np.arange(place, place + n), mode="wrap")
     delay *= np.float32(min(amount, 0.6))
-    final = min(max(plan.final, -_BEND), _BEND)
+    final = min(max(plan.final, _FALLING), _RISING)
     sounding = np.flatnonzero(np.abs(samples[::32]) > 0.01)
     if abs(final) > 2 and len(sounding):
         end = int(sounding[-1]) * 32
@@ -544,8 +549,8 @@ class _Engine:
         variant = speaker.split("+")[1]
         if variant not in self.voices:
             low, high = _variant(self.source, variant)[1]
-            semitones, _ = _derivation(variant)[1]
-            scale = 2 ** (semitones / 12)
+            parent, (semitones, _) = _derivation(variant)
+            scale = 2 ** ((semitones + (_MEN_UP if parent in _MALE else 0.0)) / 12)
             depth = (high - low) * _DEPTH
             mean = (low - 9) + (high - low) * (0.48 + 0.27)
             base = (mean - depth * (0.48 + 0.27 * _RANGE / 50)) * 2 ** ((50 - _PITCH) / 50)

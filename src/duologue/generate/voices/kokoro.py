@@ -40,7 +40,7 @@ class KokoroVoice:
     """
 
     name = "kokoro"
-    version = f"{KOKORO.version}+2"
+    version = f"{KOKORO.version}+3"
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
@@ -71,6 +71,8 @@ class KokoroVoice:
                 f"unknown speaker of voice 'kokoro' for {language}", value=speaker, allowed=", ".join(sorted(known))
             )
         prosody = response.command(response.shipped(self.name), prosody)
+        if language == "zh":
+            prosody = kokoro_prosody.tonal(prosody)
         pieces = self._phonemiser.pieces(text, language, british=speaker.startswith("b"))
         chunks = _chunks(pieces)
         parts: list[FloatArray] = []

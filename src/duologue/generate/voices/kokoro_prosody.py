@@ -10,11 +10,13 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
-from duologue.generate.prosody import Prosody
+from duologue.generate.prosody import NEUTRAL, Prosody
 from duologue.generate.seeds import derive
 from duologue.generate.voices.kokoro_network import FRAME, SAMPLE_RATE, Features, FloatArray
 from duologue.generate.voices.kokoro_timing import HALF, Placed
+from duologue.generate.voices.level import NEUTRAL_DB, mean_level
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,6 +33,23 @@ _BEFORE_PAUSE = 1.3  # lengthening of the last 75 ms before an inserted pause
 _HNR_DB = 16.0
 _COMB_DB = 4.2  # most that one pass of the comb takes off the noise
 _SOUNDING = 25.0  # dB below the loud frames that still count as sound
+
+
+# Share of what is asked that is done where pitch tells words apart too (Mandarin): the rest would bend the tones.
+_TONAL = {"f0_range": 0.4, "f0_slope": 0.3, "f0_final": 0.0, "movement": 0.4}
+
+
+def tonal(prosody: Prosody) -> Prosody:
+    """``prosody`` for a tone language: the contour is changed less, level, loudness, tempo and quality as asked."""
+    if prosody == NEUTRAL:
+        return prosody
+    return replace(
+        prosody,
+        f0_range=prosody.f0_range ** _TONAL["f0_range"],
+        f0_slope=prosody.f0_slope * _TONAL["f0_slope"],
+        f0_final=prosody.f0_final * _TONAL["f0_final"],
+        movement=prosody.movement ** _TONAL["movement"],
+    )
 
 
 def edit(features: Features, words: list[Placed], prosody: Prosody, *, last: bool) -> tuple[Features, list[Placed]]:
@@ -201,16 +220,13 @@ def _sources(counts: Ints) -> tuple[Ints, Ints, Ints]:
 def colour(samples: FloatArray, f0: FloatArray, words: list[Placed], p: Prosody, seed: int) -> FloatArray:
     """Level and voice quality: energy range, emphasis, spectral tilt, breath, gain. Length stays.
 
-    ``f0`` [2T] in Hz is the curve that the samples were made with. All but ``gain`` keep the mean power, so that level
-    is told by ``gain`` alone.
+    ``f0`` [2T] in Hz is the curve that the samples were made with. Only ``gain`` tells the level
+    (:mod:`duologue.generate.voices.level`).
     """
+    if not np.any(samples):
+        return samples
     lifted = p.emphasis is not None and p.emphasis_st > 0
-    if not len(samples) or (not lifted and (p.gain, p.energy_range, p.tilt, p.breath) == (0.0, 0.0, 0.0, 0.0)):
-        return samples
     out = samples.astype(np.float64)
-    power = float(np.mean(out**2))
-    if power == 0.0:
-        return samples
     if p.energy_range or lifted:
         out = out * _envelope(_levels(out, words, p), len(out))
     if p.tilt:
@@ -221,7 +237,7 @@ def colour(samples: FloatArray, f0: FloatArray, words: list[Placed], p: Prosody,
         passes = min(math.ceil(-p.breath / _COMB_DB), 3)
         for _ in range(passes):
             out = _clear(out, f0, -p.breath / passes)
-    out *= np.sqrt(power / np.mean(out**2)) * 10 ** (p.gain / 20)
+    out *= 10 ** ((NEUTRAL_DB - mean_level(out, FRAME) + p.gain) / 20)
     return out.astype(np.float32)
 
 
