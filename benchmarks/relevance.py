@@ -374,7 +374,8 @@ def natural(
             )
             beaten = "" if name == "good" else f"  good wins {wins:.3f}"
             print(
-                f"{language} natural   n {len(judged)} {tag:12} {name:16} mean {statistics.fmean(scores):.2f}{beaten:17}  {shares}"
+                f"{language} natural   n {len(judged)} {tag:12} {name:16} mean {statistics.fmean(scores):.2f}"
+                f"{beaten:17}  {shares}"
             )
 
 

@@ -6,7 +6,7 @@ import re
 
 from duologue.corpus.spoken import normalise
 
-_HANZI = "㐀-䶿一-鿿豈-﫿〇\U00020000-\U000323af"
+_HANZI = r"\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _TOKEN = re.compile(rf"[{_HANZI}]|(?:(?![{_HANZI}])[^\W_])+(?:'(?:(?![{_HANZI}])[^\W_])+)*")
 
 

@@ -2,7 +2,7 @@
 
 Eight measures in [0, 1], each None where what it needs is not there:
 
-    relevance    given: the score of :mod:`duologue.score.relevance` (or of a judge)
+    relevance    given: ``nearness`` of :mod:`duologue.score.relevance` (or a judge's verdict)
     fluency      word order: SLOR of :mod:`duologue.language.fluency`, from -1.2 nats a pair (0) to 0 (1); times the
                  share of everyday words, from 10% (0) to 30% (1), so that invented syllables get none
     repetition   1 without any: distinct word pairs over word pairs (distinct-2, Li et al. 2016), the mean over

@@ -187,12 +187,12 @@ class Relevance:
     def continues(self, before: str, after: str, language: str, whole: str = "") -> float:
         """How far ``after`` goes on from where ``before`` stopped, in [0, 1], rather than starting over or elsewhere.
 
-        (1 - the share of the word pairs of ``after`` that ``before`` has) x the share of it in ``language`` x whether it is
-                the same matter. With ``whole``, the answer as it was to be, that is the larger of the share of the word pairs
-                of ``after`` that ``whole`` has, and the centred cosine with ``whole``, from 0.35 (elsewhere) to 0.7. Without,
-                it is the centred cosine with ``before``, from -0.05 to 0.1, which tells another matter from the rest of the
-                same answer only now and then: two halves of one answer need not resemble each other. A restart gets 0, and so
-                do silence, fillers and stock answers.
+        (1 - the share of the word pairs of ``after`` that ``before`` has) x the share of it in ``language`` x whether
+        it is the same matter. With ``whole``, the answer as it was to be, that is the larger of the share of the word
+        pairs of ``after`` that ``whole`` has, and the centred cosine with ``whole``, from 0.35 (elsewhere) to 0.7.
+        Without, it is the centred cosine with ``before``, from -0.05 to 0.1, which tells another matter from the rest
+        of the same answer only now and then: two halves of one answer need not resemble each other. A restart gets 0,
+        and so do silence, fillers and stock answers.
         """
         _check(language)
         said = _without_stock(without_fillers(after, language), language)
