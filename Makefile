@@ -9,13 +9,14 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning,live
 TEST_EXTRAS = $(DEMO_EXTRAS),asr,world,dev
 
-.PHONY: demo test test-all lint bench clean help
+.PHONY: demo test test-all lint bench peers clean help
 
 help:
 	@echo "make demo      install, build the demo corpus, print its figures, write report.html"
 	@echo "make test      install, lint, type-check, run the tests (a few minutes)"
 	@echo "make test-all  the longer proofs too"
 	@echo "make bench     the benchmarks, each prints its ratios"
+	@echo "make peers     other projects' voice clients, which the tests then run against our servers"
 
 demo:
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" EXTRAS="$(DEMO_EXTRAS)" WORKERS="$(WORKERS)" scripts/demo
@@ -34,10 +35,16 @@ lint: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
+# In an environment of their own, as they pin other versions of what Duologue uses. Moshi's client needs no torch.
+peers:
+	@[ -x .venv-peers/bin/python ] || $(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "pipecat-ai[openai,google]" sphn aiohttp
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps moshi
+
 $(VENV)/.installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
 	@$(BIN)/duologue models fetch kokoro whisper silero e5
 	@touch $@
 
 clean:
-	rm -rf $(VENV) data report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-peers data report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

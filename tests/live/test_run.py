@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -222,7 +221,7 @@ def test_a_system_with_one_session_is_called_one_at_a_time(items, tmp_path: Path
 
 
 def test_an_item_whose_audio_is_gone_is_counted(items, tmp_path: Path) -> None:
-    os.unlink(items[1].path())
+    Path(items[1].path()).unlink()
     with Instrument("ws", Behaviour(reply_after=None)) as server:
         summary = go(server.spec, items[:3], tmp_path / "run")
     assert summary.counts == {"infrastructure": 1, "ok": 2}

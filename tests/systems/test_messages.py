@@ -15,6 +15,7 @@ from duologue.live.call import CallSettings, Recording, call
 from duologue.live.instruments import Behaviour, Instrument
 from duologue.live.loop import run_loop
 from duologue.live.source import RATE, Recorded, resampled
+from duologue.systems.gemini import GeminiSystem, _camel
 from duologue.systems.spec import open_system
 from duologue.systems.system import Settings
 
@@ -191,16 +192,10 @@ def test_gemini_live() -> None:
 
 def test_gemini_in_snake_case() -> None:
     """The JSON mapping of protocol buffers accepts the original names of fields as well."""
-    from duologue.systems.gemini import GeminiSystem
-
     session = GeminiSystem("ws://127.0.0.1:1").session()
-    session._wire.greeted = True
-    from duologue.systems.gemini import _camel
-
-    message = {
-        "server_content": {"model_turn": {"parts": [{"inline_data": {"mime_type": "audio/pcm", "data": "AAA="}}]}}
-    }
-    (audio,) = session._read(_camel(message), 1.0)
+    part = {"inline_data": {"mime_type": "audio/pcm", "data": "AAA="}}
+    message = _camel({"server_content": {"model_turn": {"parts": [part]}}})
+    (audio,) = session._read(message, 1.0)
     assert audio.pcm.tolist() == [0]
 
 

@@ -70,7 +70,7 @@ def test_an_untrusted_server_is_named(tls) -> None:
 
 
 def test_tls_to_a_server_without_it(tls) -> None:
-    with Instrument("ws", Behaviour()) as server, pytest.raises(SessionError, match="TLS failed|cannot be reached"):
+    with Instrument("ws", Behaviour()) as server, pytest.raises(SessionError, match=r"TLS failed|cannot be reached"):
         opened(server.spec.replace("ws:ws:", "ws:wss:"), Settings(open_timeout=3.0))
 
 

@@ -71,9 +71,8 @@ class CommandSystem:
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
-                raise self._failed(
-                    "cannot be run", "infrastructure", getattr(error, "strerror", "") or str(error)
-                ) from None
+                said = getattr(error, "strerror", None) or str(error)
+                raise self._failed("cannot be run", "infrastructure", said) from None
         try:
             async with asyncio.timeout(self.time_limit):
                 code = await process.wait()

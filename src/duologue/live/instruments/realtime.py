@@ -160,6 +160,8 @@ class _Server:
         await self._event("response.content_part.done", **self._place(), part={"type": "audio", "transcript": text})
         item = self._spoken("incomplete" if cancelled else "completed")
         await self._event("response.output_item.done", response_id=self._response, output_index=0, item=item)
+        if not self.beta:
+            await self._event("conversation.item.done", previous_item_id=None, item=item)
         await self._event("response.done", response=self._resource(status, [item]))
         self._response = ""
 
@@ -178,6 +180,8 @@ class _Server:
             "content": [{"type": "input_audio", "transcript": None}],
         }
         await self._event("conversation.item.added", previous_item_id=before, item=heard)
+        if not self.beta:
+            await self._event("conversation.item.done", previous_item_id=before, item=heard)
         self._last, self._user_item = item, ""
 
     async def _odd(self) -> None:
