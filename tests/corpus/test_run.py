@@ -296,6 +296,15 @@ def test_what_belongs_to_nobody_is_told(run: Path, dialogues: Corpus) -> None:
     assert opened.extra == [f"{SOUND}.json", f"{SOUND}.wav", "stranger.wav"]
 
 
+def test_files_of_dialogues_that_are_left_out_are_no_strangers(run: Path, dialogues: Corpus) -> None:
+    soundfile.write(run / f"clean_{SOUND}_output.wav", tone(0.1), RATE)
+    soundfile.write(run / "stranger.wav", tone(0.1), RATE)
+    opened = Run(run)
+    opened.observe(dialogues.get(BROKEN).dialogue)
+    opened.know([SOUND])
+    assert opened.extra == ["stranger.wav"]
+
+
 def test_folders_inside_folders(run: Path, dialogues: Corpus) -> None:
     """1,100 of them: deeper than Python recurses."""
     handle = os.open(run, os.O_RDONLY)

@@ -20,7 +20,7 @@ import os
 import stat
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -77,14 +77,19 @@ class Run:
         """What is wrong with the run's folder and, line by line, with ``observations.jsonl``."""
         return list(self._broken)
 
+    def know(self, ids: Iterable[str]) -> None:
+        """Files named for ``ids`` are no strangers, whether these dialogues are looked at or not."""
+        for id in ids:
+            for name in (*_names(id, twin=False), *_names(id, twin=True)):
+                self._used.update(self._files.get(("audio", *name), ()), self._files.get(("text", *name), ()))
+
     def observe(self, dialogue: Dialogue, *, twin: bool = False) -> Observation:
         """What the run left of ``dialogue`` (or of its ``twin``); its audio is looked at by :meth:`system` only."""
         key = dialogue.id
         if not twin and (declared := self._declared.get(key)) is not None:
             self._used.update(p for p in (declared.audio, declared.protocol) if p)
             return declared
-        stem = unicodedata.normalize("NFC", key)
-        names = [(twin, stem), (twin, f"{stem}_output")] + ([(False, f"clean_{stem}_output")] if twin else [])
+        names = _names(key, twin=twin)
         audio = [p for name in names for p in self._files.get(("audio", *name), ())]
         texts = [p for name in names for p in self._files.get(("text", *name), ())]
         self._used.update(audio, texts)
@@ -306,6 +311,12 @@ def _is_user(x: Samples, item: OpenDialogue) -> bool:
         if float(a @ b) >= SAME * math.sqrt(float(a @ a) * float(b @ b)) > 0:
             return True
     return False
+
+
+def _names(id: str, *, twin: bool) -> list[tuple[bool, str]]:
+    """(in a folder "clean", name without suffix) of the files that belong to dialogue ``id`` or its twin."""
+    stem = unicodedata.normalize("NFC", id)
+    return [(twin, stem), (twin, f"{stem}_output"), *([(False, f"clean_{stem}_output")] if twin else [])]
 
 
 def _shown(path: str) -> str:
