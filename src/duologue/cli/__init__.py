@@ -68,7 +68,9 @@ def cli() -> None:
 def main() -> None:
     """Entry point: a user's mistake ends in one line and exit code 2, an interrupt in 130."""
     try:
-        cli.main(standalone_mode=False)
+        # Outside its standalone mode click gives the code of an exit back.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:

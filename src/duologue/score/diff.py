@@ -25,7 +25,7 @@ from duologue.score.scorecard import DelaySummary, Estimate, ItemScore, Outcome,
 from duologue.score.uncertainty import LEAST_CLUSTERS, rankable
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One item in both runs; ``why`` is the new run's reason where it lost."""
 
     id: str
@@ -42,7 +42,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.b - self.a
 
 
-class CellChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CellChange(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario, a language, or both ("all" for the margins): both means, and the paired difference b - a.
 
     ``p`` is two-sided; ``p_holm`` is adjusted over the cells of one scenario and one language, None for the margins.
@@ -58,7 +58,7 @@ class CellChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     p_holm: float | None = None
 
 
-class Diff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
     """What changed from run ``a`` to run ``b``. ``regression`` holds where ``reasons`` has any.
 
     ``items`` are all items, the largest loss first; ``regressed`` those that lost more than ``tolerance``,

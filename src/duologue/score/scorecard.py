@@ -12,7 +12,7 @@ from duologue.corpus.observation import RunMode, RunStatus
 Outcome = Literal["scored", "missing", "failed", "infrastructure"]
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule as applied: what it measured (``value`` in ``unit``), what it allows, and its score in [0, 1].
 
     ``score`` is None where the rule could not be applied; ``start`` and ``end`` (seconds on the item's clock) show
@@ -29,7 +29,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     end: float | None = None
 
 
-class EventScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventScore(msgspec.Struct, frozen=True, kw_only=True):
     """How an event was handled: the product of its rules. An event that was not exercised scores 0."""
 
     event: str
@@ -47,7 +47,7 @@ class EventScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop_limit: float | None = None
 
 
-class ReplyScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReplyScore(msgspec.Struct, frozen=True, kw_only=True):
     """The reply to one turn of the user that wants one. Offsets are signed seconds from the turn's end, None if missed.
 
     ``sound`` is the first sound of the reply, ``content`` its first word that is no filler. ``limit`` is how long was
@@ -76,7 +76,7 @@ class ReplyScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop: float | None = None
 
 
-class ItemScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemScore(msgspec.Struct, frozen=True, kw_only=True):
     """One item. ``utility`` = ``behaviour`` x mean of the replies' scores, all in [0, 1]; 0 unless it was scored.
 
     ``clusters`` maps "script_family" and "speaker" to what the item shares with others.
@@ -102,7 +102,7 @@ class ItemScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     official: dict[str, Any] = {}
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A mean or rate with its 95% interval [low, high] (None where too few clusters tell), over ``n`` items."""
 
     value: float | None
@@ -113,7 +113,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str = ""
 
 
-class DelaySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DelaySummary(msgspec.Struct, frozen=True, kw_only=True):
     """Kaplan-Meier quantiles of a delay in seconds, misses censored at ``limit``; None means "> limit"."""
 
     n: int
@@ -128,7 +128,7 @@ class DelaySummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     curve: tuple[tuple[float, float], ...] = ()
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a card: a scenario, a language, or both; every expected item is in every denominator."""
 
     scenario: str
@@ -142,7 +142,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     naturalness: Estimate
 
 
-class Scorecard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     """A run's card. ``scored`` + sum of ``accounted`` = ``expected``.
 
     ``cells`` hold scenario "all" and language "all" for the margins. ``delays`` and ``rates`` are named; see docs/

@@ -64,6 +64,8 @@ def evaluate(
 ) -> Scorecard:
     """The card of ``run``; ``advance`` is told how many items are done since the last call."""
     items: list[ItemScore] = []
+    # A filter leaves items out of the card, not out of the corpus.
+    run.know(item.id for item in Corpus(corpus.root))
     outputs = partial(take, run=run)
     for batch in heard(expected(corpus, options), outputs, ears):
         items += score_exchanges(batch, reader, options.limits)

@@ -409,6 +409,10 @@ class _Tags:
                 fits = [f for f in fits if f.scenario == told]
             if language:
                 fits = [f for f in fits if f.language == language]
+            if len(fits) > 1:
+                # Train, dev and test number their recordings alike: those beside the file of tags are meant.
+                beside = f"{place.parent.as_posix()}/"
+                fits = [f for f in fits if f.id.startswith(beside)] or fits
             if told == "third_party" and len(fits) > 1:
                 fits = [f for f in fits if f.position == _position(told, key, *names)]
             if len(fits) != 1:
