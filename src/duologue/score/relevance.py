@@ -18,8 +18,8 @@ reply's start, stock answers ("it depends") and the words that it copied from th
     score              worth of the rank x content x language; 0 where the previous query is at least as similar.
 
 The previous query is no rival where the true one asks it again (60% of its matter) or leans on it: a query of at most
-three words of matter ("that's too long") whose reference is nearer to the previous query than to itself. In the latter
-case the similarity to the previous query counts as one to the true query.
+three words of matter ("that's too long") whose reference is nearer, by 0.12, to the previous query than to itself. In
+the latter case the similarity to the previous query counts as one to the true query.
 
 The score says what a reply is about. It does not hear whether its sentences are well formed: a reply with its words
 in disorder keeps its score here and loses it in :mod:`duologue.score.naturalness`.
@@ -54,6 +54,8 @@ RELEVANT = 0.3
 _ASKED_AGAIN = 0.6
 # Matter (words) up to which a query may mean nothing without the previous one ("that's too long").
 _LEANS = 3.0
+# How much nearer its reference then is to the previous query.
+_LEANS_BY = 0.12
 # Centred cosine of reply and reference above which it counts as evidence.
 _LIKE_REFERENCE = 0.35
 # Centred cosines from which a text says the same, or goes on with the same matter: from no credit to full.
@@ -253,7 +255,7 @@ class Relevance:
             right = near[language, "passage", b.reference]
             if rival and content_units(b.reply.query, language) <= _LEANS:
                 asked, before = (float(near[language, "query", c] @ right) for c in b.candidates[:2])
-                if before >= asked:  # the right answer is one to the previous query: the turn leans on it
+                if before >= asked + _LEANS_BY:  # the right answer is one to the previous query: the turn leans on it
                     alike[0] = max(alike[0], alike.pop(1))
                     rival = False
             alike[0] = round(alike[0] + max(0.0, float(right @ mine) - _LIKE_REFERENCE), _PLACES)
