@@ -39,7 +39,7 @@ def gather(item: OpenDialogue, run: Run, exchange: Exchange, score: ItemScore) -
     import soxr
 
     seen = exchange.observation
-    system, _ = run.system(seen, item.dialogue)
+    system, _ = run.system(seen, item.dialogue, item)
     if seen.user_channel is not None:
         user, _ = run.system(msgspec.structs.replace(seen, channel=seen.user_channel), item.dialogue)
     else:

@@ -47,6 +47,7 @@ def selfcheck(found: SelfCheck) -> RenderableType:
         table,
         Text("red: not below the honest system in that profile", style="dim"),
         verdict,
+        *(Text(printable(f"left out: {name}: {why}"), style="yellow") for name, why in found.left_out.items()),
         Text(printable(about), style="dim"),
     )
 

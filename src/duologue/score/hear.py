@@ -43,7 +43,7 @@ Taken = tuple[Samples, Observation]
 
 def take(items: Sequence[OpenDialogue], run: Run) -> list[Taken]:
     """What ``run`` left of each item; trouble with one is in its observation."""
-    return [run.system(run.observe(item.dialogue), item.dialogue) for item in items]
+    return [run.system(run.observe(item.dialogue), item.dialogue, item) for item in items]
 
 
 def hear(items: Sequence[OpenDialogue], taken: Sequence[Taken], ears: Ears) -> list[Exchange]:

@@ -48,7 +48,10 @@ class SystemCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """All systems, the honest one first, then by the corrected score; ``passed`` where none outranks it."""
+    """All systems, the honest one first, then by the corrected score; ``passed`` where none outranks it.
+
+    ``left_out`` maps a system that cannot speak in this corpus (it needs a second language, or other dialogues) to why.
+    """
 
     corpus: str
     corpus_sha256: str
@@ -56,6 +59,7 @@ class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     systems: tuple[SystemCheck, ...]
     methods: dict[str, str]
+    left_out: dict[str, str] = {}
 
 
 def selfcheck(
@@ -83,8 +87,14 @@ def selfcheck(
     others = Others(corpus, seed=seed)
     scored: dict[str, list[ItemScore]] = {}
     seen: dict[str, list[OfficialItem]] = {}
+    left_out: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        scored[name], seen[name] = _run(name, chosen, others, ears, reader, official, seed, advance)
+        try:
+            scored[name], seen[name] = _run(name, chosen, others, ears, reader, official, seed, advance)
+        except UserError as error:
+            if name == HONEST:
+                raise
+            left_out[name] = error.message
     honest = scored[HONEST]
     rows = [_row(name, scored[name], honest, seen[name]) for name in scored]
     best = rows[0].corrected.value or 0.0
@@ -99,6 +109,7 @@ def selfcheck(
         passed=not any(r.outranks for r in rows),
         systems=(rows[0], *order),
         methods={**reader.methods, "words": "known from the corpus", "official tags": METHOD},
+        left_out=left_out,
     )
 
 

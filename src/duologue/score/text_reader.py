@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 from duologue.corpus.dialogue import Dialogue
+from duologue.corpus.interval import clip, merge_gaps, total
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.errors import MissingPartError
 from duologue.language.encoder import TextEncoder
 from duologue.language.remembered import RememberedEncoder
-from duologue.score.exchange import Exchange
+from duologue.score.exchange import RATE, Exchange
 from duologue.score.filler import first_content
+from duologue.score.naturalness import SpokenReply, naturalness
 from duologue.score.profiles.corrected.item import Answer, Judged
 from duologue.score.relevance import Query, RankedReply, Relevance, Reply, choose_distractors
 
@@ -61,7 +64,16 @@ class TextReader:
         return self._relevance.repeats(reply, heard, language)
 
     def naturalness(self, given: Sequence[tuple[Exchange, Sequence[Answer], Sequence[Judged]]]) -> list[float | None]:
-        return [None for _ in given]
+        """The mean over an item's replies of their judge-free naturalness; None where it gave none."""
+        rows = [
+            (n, SpokenReply(text=a.text, language=x.language, seconds=_seconds(x, a), relevance=j.score))
+            for n, (x, answers, judged) in enumerate(given)
+            for a, j in zip(answers, judged, strict=True)
+        ]
+        found: list[list[float]] = [[] for _ in given]
+        for (n, _), measures in zip(rows, naturalness([r for _, r in rows]), strict=True):
+            found[n].append(measures.overall)
+        return [round(fmean(values), 6) if values else None for values in found]
 
     def _reply(self, x: Exchange, a: Answer) -> Reply:
         d, w = x.dialogue, a.wanted
@@ -132,6 +144,13 @@ def reference(d: Dialogue, turn: int) -> str:
     if not later or later[0].role != "system":
         return ""
     return later[0].intended_text or later[0].text
+
+
+def _seconds(x: Exchange, a: Answer) -> float | None:
+    """Seconds of speech from the first word of content on, pauses of a second and more left out."""
+    if a.found is None or a.content is None:
+        return None
+    return total(clip(merge_gaps(x.speech, RATE - 1), a.content, a.found.stop)) / RATE or None
 
 
 def _thinned(pool: Sequence[Query]) -> tuple[Query, ...]:
