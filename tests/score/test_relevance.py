@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -17,6 +20,10 @@ from duologue.score.relevance import (
     worth_of_rank,
 )
 
+EXAMPLE = (
+    Path(__file__).resolve().parents[3]
+    / "shared/data/fdb_examples/v1_v1.5/evaluation/example_data/user_interruption_example/1"
+)
 FETCHED = pytest.mark.skipif(not store.installed(E5), reason="duologue models fetch e5")
 
 QUERY = {"en": "can I use the same method for brown rice?", "zh": "没有冰糖可以用白糖吗？"}
@@ -240,3 +247,17 @@ def test_what_is_copied() -> None:
 def test_what_cannot_be_judged_is_named(bad: dict[str, str]) -> None:
     with pytest.raises(UserError, match=r"language|query"):
         Relevance(SentenceEncoder()).rank([replace(reply("yes", "en"), **bad)])
+
+
+@FETCHED
+@pytest.mark.skipif(not EXAMPLE.is_dir(), reason="no real system's reply in ../shared/data/fdb_examples")
+def test_a_real_systems_reply_to_an_interruption(judge: Relevance) -> None:
+    (event,) = json.loads((EXAMPLE / "interrupt.json").read_text("utf-8"))
+    said = json.loads((EXAMPLE / "output.json").read_text("utf-8"))["text"]
+    asked = replace(
+        reply(said, "en"), query=event["interrupt"], previous=event["context"], distractors=DISTRACTORS["en"]
+    )
+    stale = replace(asked, text="Try some on habits and focus, and one about how people get over a setback.")
+    first, second = judge.rank([asked, stale])
+    assert first.rank == 1 and first.score >= RELEVANT
+    assert second.previous_wins and second.score == 0

