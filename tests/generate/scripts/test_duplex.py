@@ -174,6 +174,52 @@ def test_phrases_expand_whichever_alternative_is_drawn(language: str) -> None:
                 assert expand(template.removeprefix("@home "), slots, rng, language=language).text
 
 
+AGREE = r"\b(?:did|do) you (?:taken|locked|called|moved|finished|texted|invited)\b"
+AGREE += r"|\bhave you (?:take|lock|feed|call|move|finish|text|invite)\b|\bdoes this the\b"
+
+
+@pytest.mark.parametrize(("section", "words"), [("en", AGREE), ("zh", r"[a-z]{3,}")])
+def test_alternatives_of_a_phrase_agree_and_leave_no_slot_as_a_word(section: str, words: str) -> None:
+    slots = {"topic": "X", "key": "X", "name": "X", "call": "X", "filler": ""}
+    rng = random.Random(5)
+    for templates in phrases(section).values():
+        for template in templates:
+            for text in {expand(template.removeprefix("@home "), slots, rng, language=section).text for _ in range(40)}:
+                assert not re.search(words, text), text
+
+
+def test_no_answer_starts_as_if_it_had_said_yes() -> None:
+    """To "will the trains run?": "sure. The first ones are often canceled" contradicts itself."""
+    yes = ("Sure. ", "Of course. ", "Certainly. ", "No problem. ", "Absolutely. ", "Alright, ", "Yes, I can help")
+    asks = re.compile(r"(?:^|[.:,] )(?:can|is|are|do|does|will|should|may)\b[^.?]*\?$", re.I)
+    polar = 0
+    for seed in range(400):
+        script = write(brief(family=families("en", "none")[seed % 48], user_turns=3, seed=seed))
+        for asked, answer in itertools.pairwise(script.lines):
+            if asked.role == "user" and asks.search(asked.text):
+                polar += 1
+                assert not answer.text.startswith(yes), (asked.text, answer.text)
+    assert polar > 100
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_are_stressed_and_feelings_are_heard_as_laughs_and_sighs(language: str) -> None:
+    stressed, marked, corrected = 0, Counter[str](), 0
+    for seed in range(300):
+        script = write(brief(language=language, scenario="negation", events=1, user_turns=2, seed=seed))
+        for line in script.lines:
+            if line.emphasis:
+                start, end = line.emphasis
+                assert line.role == "user" and 0 <= start < end <= len(line.text)
+                stressed += 1
+            for mark in re.findall(r"\[(\w+)\]", line.text_raw):
+                marked[mark, line.feeling.label] += 1
+        corrected += script.lines[script.events[0].line].emphasis is not None
+    assert stressed > 60 and corrected > 100
+    assert {m for m, _ in marked} == {"sigh", "laughter"}
+    assert not {("laughter", "sad"), ("laughter", "angry"), ("sigh", "happy")} & set(marked)
+
+
 def test_stop_requests_are_taken_up_again_in_many_dialogues() -> None:
     resumed = 0
     for seed in range(60):
