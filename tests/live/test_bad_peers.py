@@ -49,7 +49,7 @@ MIDDLE = {
 @pytest.mark.parametrize("fault", MIDDLE)
 def test_a_failure_in_the_middle(protocol: str, fault: str) -> None:
     said, kind, passing = MIDDLE[fault]
-    with Instrument(protocol, Behaviour(reply_after=None, fault=fault, fault_at=0.2)) as server:
+    with Instrument(protocol, Behaviour(reply_after=None, fault=fault, fault_at=0.1)) as server:
         recording, failure = attempt(server.spec)
         address = server.url
     assert failure is not None

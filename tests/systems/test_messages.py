@@ -22,8 +22,8 @@ from duologue.systems.system import Settings
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from callers import user
 
-# An answer at 0.7 s that the user speaks into at 1.2 s, and another after that.
-SPEECH = [(0.1, 0.4), (1.2, 1.5)]
+# An answer at 0.7 s that the user speaks into at 1.1 s, and another after that.
+SPEECH = [(0.1, 0.4), (1.1, 1.4)]
 BEHAVIOUR = Behaviour(reply_after=0.3, reply=1.5, stop_after=0.1)
 
 
@@ -31,7 +31,7 @@ def listened(protocol: str, settings: Settings = Settings()) -> tuple[Recording,
     """One call, and the JSON messages that client and server sent in it."""
     with Instrument(protocol, BEHAVIOUR) as server, tapped(server.url) as tap:
         system = open_system(server.spec.replace(server.url, tap.url), settings)
-        recording = run_loop(call(system.session(), user(SPEECH, 1.7), CallSettings(tail=0.6)))
+        recording = run_loop(call(system.session(), user(SPEECH, 1.5), CallSettings(tail=0.6)))
     assert recording.failure is None
     return recording, [json.loads(m) for m in tap.from_client], [json.loads(m) for m in tap.from_server]
 

@@ -242,11 +242,14 @@ class Wire:
         """Measure the round trip now and then; a link that answered once and then never again is lost."""
         with suppress(ConnectionClosed, OSError):
             while True:
+                asked = time.monotonic()
                 pong = await ws.ping()
                 limit = _PING_LOST if self.round_trips else None
                 try:
                     async with asyncio.timeout(limit):
-                        self.round_trips.append(await pong)
+                        # The loop's own time, by which the library measures, may be as coarse as a millisecond.
+                        await pong
+                        self.round_trips.append(time.monotonic() - asked)
                 except TimeoutError:
                     self._lost_pings = True
                     ws.transport.abort()
