@@ -21,7 +21,8 @@ from duologue.listen.speech import Floats, checked
 AUDIBLE_DB = 40.0  # below the loudest 5 ms of a segment
 GAP = 0.08  # s of silence that one sound may hold: the closure before a plosive
 REACH_QUIET = 1.0  # s: how far outside a segment its edge is looked for
-REACH_NOISY = 0.1  # ... in noise, and there before its start alone
+REACH_NOISY = 0.1  # ... where the noise is less than NOISY_DB below the loudest; no end is looked for outside in noise
+NOISY_DB = 25.0
 NEAR = 2.0  # s around a segment whose background is its own
 _PAD = 0.03  # s that segments are wider than what was detected
 _BLOCKS = 5  # blocks of 1 ms a level is taken over
@@ -69,10 +70,13 @@ def refine(samples: Floats, rate: int, segments: Intervals) -> Intervals:
         bounds = _Edges(int(low[i]), int(high[i]))
         if loudest == 0:
             continue
-        if _threshold(background) <= audible:
+        noise = _threshold(background)
+        if noise <= audible:
             found = _by_level(level, audible, hop, _Edges(start, end), bounds, rate)
         else:
-            found = _by_spectrum(samples, rate, _Edges(start, end), bounds, segments)
+            reach = REACH_NOISY if noise > loudest * 10 ** (-NOISY_DB / 10) else REACH_QUIET
+            earliest = max(bounds.start, start - round(reach * rate))
+            found = _by_spectrum(samples, rate, _Edges(start, end), earliest, segments)
         if found is not None and found.end > found.start:
             out[i] = found
     return out
@@ -148,7 +152,7 @@ _ZONE = 0.5  # s inside a segment that its edge may be moved
 _MOST = 500  # frames of background that are looked at
 
 
-def _by_spectrum(samples: Floats, rate: int, segment: _Edges, bounds: _Edges, segments: Intervals) -> _Edges | None:
+def _by_spectrum(samples: Floats, rate: int, segment: _Edges, earliest: int, segments: Intervals) -> _Edges | None:
     step, pad = round(_STEP * rate), round(_PAD * rate)
     frames = np.arange(0, len(samples), step)
     near = (frames > segment.start - NEAR * rate) & (frames < segment.end + NEAR * rate)
@@ -162,10 +166,9 @@ def _by_spectrum(samples: Floats, rate: int, segment: _Edges, bounds: _Edges, se
     middle, lower = np.quantile(at_rest, [0.5, 0.16])
     threshold = middle + _STANDING_OUT_DB + _SPREADS * (middle - lower)
 
-    reach, zone, gap = round(REACH_NOISY * rate), round(_ZONE * rate), round(GAP * rate)
-    low = max(bounds.start, segment.start - reach)
+    zone, gap = round(_ZONE * rate), round(GAP * rate)
     start, end = segment
-    head = np.arange(low, min(segment.end, segment.start + zone), step)
+    head = np.arange(earliest, min(segment.end, segment.start + zone), step)
     if (found := _standing(head, _excess(_spectrum(samples, rate, head), noise), threshold, segment, gap)) is not None:
         start = found.start
     # In noise a detector is late to end: nothing after its end is speech.
