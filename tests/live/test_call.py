@@ -66,7 +66,7 @@ def test_an_interrupted_answer_falls_silent_though_more_had_come(protocol: str, 
     assert r.failure is None
     start, end = heard(r)[0][0], heard(r)[0][1]
     assert start >= 0.7 - 0.002
-    assert 1.3 - 0.005 <= end
+    assert end >= 1.3 - 0.005
     assert len(r.cuts) == 1
     cut = r.cuts[0]
     assert cut.played / r.player_rate == pytest.approx(end - start, abs=0.01)

@@ -71,8 +71,8 @@ class CommandSystem:
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
-                said = getattr(error, "strerror", None) or str(error)
-                raise self._failed("cannot be run", "infrastructure", said) from None
+                why = getattr(error, "strerror", None) or str(error)
+                raise self._failed("cannot be run", "infrastructure", why) from None
         try:
             async with asyncio.timeout(self.time_limit):
                 code = await process.wait()
