@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from duologue.report.score_gallery import GalleryItem
     from duologue.score.hear import Ears
     from duologue.score.parts import Words
+    from duologue.score.profiles.corrected.evaluate import Reader
     from duologue.score.profiles.humdial2026.ears import OfficialEars
     from duologue.score.profiles.humdial2026.item import OfficialOptions, OfficialScore
     from duologue.score.scorecard import Scorecard
@@ -100,6 +101,13 @@ def _filters(f: Any) -> Any:
 @click.option("--judge", metavar="URL", help="Judge naturalness (or official tags) by this OpenAI-compatible endpoint.")
 @click.option("--judge-model", help="Model of the judge.")
 @click.option("--judge-prompt", type=FILE, help="The user's own prompt file for official tags.")
+@click.option(
+    "--relevance",
+    type=click.Choice(["rank", "judge"]),
+    default="rank",
+    show_default=True,
+    help="How a reply is held against its query.",
+)
 @click.option("--repeats", type=click.IntRange(1, 20), default=1, show_default=True, help="Times each reply is judged.")
 @_filters
 def run_command(corpus: Path, run: Path | None, profile: str | None, layout: str, **o: Any) -> None:
@@ -269,7 +277,7 @@ def _transcriber(o: dict[str, Any]) -> Listener | None:
     return TranscriptionEndpoint(o["transcribe"], o["transcribe_model"], o["key_env"], cache_dir=o["cache"])
 
 
-def _card(corpus: Corpus, run: Run, ears: Ears, reader: TextReader, o: dict[str, Any]) -> Scorecard:
+def _card(corpus: Corpus, run: Run, ears: Ears, reader: Reader, o: dict[str, Any]) -> Scorecard:
     from duologue.score.profiles.corrected.evaluate import evaluate
 
     with bar("scoring", len(corpus)) as advance:
@@ -290,7 +298,16 @@ def _gallery(corpus: Corpus, run: Run, card: Scorecard, ids: Sequence[str], ears
 
 
 def _corrected(corpus: Corpus, run: Run, *, as_json: bool, html: Path | None, **o: Any) -> None:
-    ears, reader = _parts(corpus, o)
+    ears, text = _parts(corpus, o)
+    reader: Reader = text
+    if o["relevance"] == "judge":
+        from duologue.judge.naturalness import NaturalnessJudge
+        from duologue.score.judged_reader import JudgedReader
+
+        if not o["judge"]:
+            raise UserError("no judge to ask", field="--relevance", mend="give --judge URL --judge-model NAME")
+        judge = NaturalnessJudge(_judge_endpoint(o), o["cache"], o["repeats"])
+        reader = JudgedReader(text, judge, o["judge_model"])
     card = _card(corpus, run, ears, reader, o)
     if o["judge"]:
         card = _judged(corpus, card, o)
@@ -304,9 +321,9 @@ def _corrected(corpus: Corpus, run: Run, *, as_json: bool, html: Path | None, **
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(card), indent=1))
     else:
-        from duologue.report.score_text import scorecard as text
+        from duologue.report.score_text import scorecard
 
-        Console(highlight=False).print(text(card))
+        Console(highlight=False).print(scorecard(card))
 
 
 def _official_ears() -> OfficialEars:

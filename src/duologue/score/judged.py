@@ -52,6 +52,8 @@ def add_judgements(
                 )
     writers = {s.part for i in list(by_id)[:1] for s in corpus.get(i).dialogue.provenance.steps if s.step == "script"}
     kin = kinship_warning(model, sorted({card.system, *writers}))
+    lost = [v for v in verdicts if v.status == "infrastructure"]
+    failed = [f"{len(lost)} of {len(verdicts)} replies could not be judged: {lost[0].detail}"] if lost else []
     spread = tally(verdicts, DIMENSIONS).variance
     repeated = {k: v for k, v in spread.items() if v is not None}
     methods = dict(card.methods) | {"judge": f"{judge.name}/{judge.version} by {model}"}
@@ -63,7 +65,7 @@ def add_judgements(
             judged=judged,
             verdicts=tally(verdicts, DIMENSIONS).statuses,
             methods=methods,
-            warnings=(*card.warnings, *([kin] if kin else [])),
+            warnings=(*card.warnings, *([kin] if kin else []), *failed),
         ),
         verdicts,
     )
