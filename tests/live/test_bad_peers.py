@@ -222,3 +222,19 @@ def test_a_server_that_never_reads_does_not_hold_the_call_up() -> None:
 
     recording = run_loop(scenario())
     assert len(recording.user) == round(0.8 * 16_000)
+
+
+def test_a_flood_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events beyond what is kept are counted; audio far ahead of its playback is a failure."""
+    with Instrument("ws", Behaviour(reply_after=0.25, reply=0.1, chunk=0.001)) as server:
+        monkeypatch.setattr("duologue.live.call.MOST_EVENTS", 3)
+        recording, failure = attempt(server.spec)
+    assert failure is None and recording is not None
+    assert len(recording.events) == 3 and recording.events_left_out >= 1
+    assert any("not kept" in n for n in recording.notes)
+    monkeypatch.setattr("duologue.live.call._LONGEST_QUEUE", 0.5)
+    with Instrument("ws", Behaviour(reply_after=0.25, reply=3.0, burst=True)) as server:
+        system = open_system(server.spec)
+        recording = run_loop(call(system.session(), user([(0.1, 0.2)], 0.3), CallSettings(tail=1.0)))
+    assert recording.failure is not None and recording.failure.kind == "system"
+    assert server.url in recording.failure.message and "ahead of its playback" in recording.failure.message

@@ -22,11 +22,12 @@ from duologue.systems.arrival import Audio, Flush, Int16, ProtocolEvent, Respons
 from duologue.systems.session import Hangup, Session, SessionError
 
 # What is kept of a call's protocol events; the rest is counted.
-MOST_EVENTS = 20_000
+MOST_EVENTS, MOST_BYTES = 20_000, 16 << 20
 # A frame that is later than this is no longer a person talking: the machine is overloaded or was put to sleep.
 BEHIND = 1.0
 # Audio that a system may send ahead of its playback: half an hour.
 _LONGEST_QUEUE = 1800.0
+_encode = msgspec.json.Encoder().encode
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +118,7 @@ class _Call:
         self.heard = Heard(self.player)
         self.origin = 0.0
         self.events: list[Kept] = []
-        self.left_out = 0
+        self.event_bytes = self.left_out = 0
         self.transcript: list[tuple[float, TranscriptDelta]] = []
         self.frames: list[Int16] = []
         self.notes: list[str] = []
@@ -127,9 +128,8 @@ class _Call:
         try:
             source = await loop.run_in_executor(self.background, make, self.session.input_rate)
         except UserError as error:
-            raise SessionError(
-                "the user's side cannot be played", where="source", kind="infrastructure", said=error.message
-            ) from None
+            what = "the user's side cannot be played"
+            raise SessionError(what, where=self.session.where, kind="infrastructure", said=error.message) from None
         frame = self.settings.frame_ms / 1000
         self.origin = self.clock.now() + phase(index, frame)
         pacer = Pacer(self.clock, frame, self.origin)
@@ -160,14 +160,13 @@ class _Call:
                 if late > BEHIND:
                     raise SessionError(
                         f"this machine fell behind by {late:.1f} s",
-                        where="clock",
+                        where=self.session.where,
                         kind="infrastructure",
                         mend="run fewer sessions at once",
                     )
                 if self.clock.now() - self.origin > self.settings.limit:
-                    raise SessionError(
-                        f"the call took longer than {self.settings.limit:g} s", where="clock", kind="infrastructure"
-                    )
+                    what = f"the call took longer than {self.settings.limit:g} s"
+                    raise SessionError(what, where=self.session.where, kind="infrastructure")
             start = len(self.frames) * self.size
             self.heard.advance(start / self.session.input_rate)
             frame = source.frame(start, self.size, self.heard) if talking else None
@@ -210,17 +209,20 @@ class _Call:
             if isinstance(arrival, Audio):
                 self.player.push(at, arrival.pcm, arrival.item)
                 if self.player.end / self.player.rate - at > _LONGEST_QUEUE:
-                    raise SessionError("sent half an hour of audio ahead of its playback", where="", kind="system")
+                    what = "sent half an hour of audio ahead of its playback"
+                    raise SessionError(what, where=self.session.where, kind="system")
             elif isinstance(arrival, Flush):
                 for cut in self.player.flush(at):
                     await self.session.truncate(cut.item, cut.played * 1000 / self.player.rate)
             elif isinstance(arrival, TranscriptDelta):
-                self.heard.note(at, arrival)
-                self.transcript.append((round(at, 4), arrival))
+                if len(self.transcript) < MOST_EVENTS:
+                    self.heard.note(at, arrival)
+                    self.transcript.append((round(at, 4), arrival))
             elif isinstance(arrival, ResponseDone):
                 self.player.done()
             elif isinstance(arrival, ProtocolEvent):
-                if len(self.events) < MOST_EVENTS:
+                self.event_bytes += len(_encode(arrival.raw))
+                if len(self.events) < MOST_EVENTS and self.event_bytes <= MOST_BYTES:
                     self.events.append(Kept(at=round(at, 4), name=arrival.name, raw=arrival.raw))
                 else:
                     self.left_out += 1

@@ -178,9 +178,8 @@ class _Run:
         try:
             user, rate = await self._aside(partial(item.audio, role="user", dtype="int16"))
         except UserError as error:
-            raise SessionError(
-                "the user's side cannot be played", where="source", kind="infrastructure", said=error.message
-            ) from None
+            what = "the user's side cannot be played"
+            raise SessionError(what, where=system.spec, kind="infrastructure", said=error.message) from None
         user = resampled(user, rate, RATE)
         answer = await system.answer(item.dialogue, user, RATE)
         pcm = resampled(answer.pcm, answer.sample_rate, RATE)

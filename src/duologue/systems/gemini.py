@@ -68,6 +68,10 @@ class GeminiSession:
         # Answers have no names in this protocol; they are counted.
         self._turn = 0
 
+    @property
+    def where(self) -> str:
+        return self._wire.where
+
     async def open(self) -> None:
         await self._wire.open()
         await self._wire.send(_encode({"setup": self._setup()}).decode())

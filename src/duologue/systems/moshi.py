@@ -55,6 +55,10 @@ class MoshiSession:
         self._undecoded = 0
         self._greeting: list[Arrival] = []
 
+    @property
+    def where(self) -> str:
+        return self._wire.where
+
     async def open(self) -> None:
         await self._wire.open()
         data, at = await self._wire.first()

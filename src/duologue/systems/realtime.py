@@ -83,6 +83,10 @@ class RealtimeSession:
         self._in_pieces: set[str] = set()
         self._greeting: list[Arrival] = []
 
+    @property
+    def where(self) -> str:
+        return self._wire.where
+
     async def open(self) -> None:
         await self._wire.open()
         data, at = await self._wire.first()

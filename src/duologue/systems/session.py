@@ -38,6 +38,11 @@ class Session(Protocol):
     input_rate: int
     output_rate: int
 
+    @property
+    def where(self) -> str:
+        """The address, as messages name it."""
+        ...
+
     async def open(self) -> None:
         """Connect, and wait until the system is ready to hear."""
         ...

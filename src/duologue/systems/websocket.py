@@ -49,6 +49,10 @@ class WebSocketSession:
         self._ready: Arrival | None = None
         self.input_rate = self.output_rate = 16_000
 
+    @property
+    def where(self) -> str:
+        return self._wire.where
+
     async def open(self) -> None:
         await self._wire.open()
         s = self._settings
