@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from duologue.corpus.event import SCENARIOS
 from duologue.errors import UserError
 from duologue.judge.evidence import encode, evidence
-from duologue.judge.exchange import Exchange, Said
 from duologue.judge.naturalness import DIMENSIONS, NaturalnessJudge
+from duologue.judge.reply import ReplyToJudge, Said
 from duologue.judge.rubric import load
 from duologue.judge.spoken_language import language_by_script
 from duologue.judge.verdict import Verdict
@@ -34,7 +34,7 @@ from duologue.remote.endpoint import EndpointError
 GRADES = {"relevance": 5, "coherence": 4, "fluency": 3, "spoken_style": 2, "fit": 1}
 
 
-def exchange(n: int = 0, **changes: Any) -> Exchange:
+def exchange(n: int = 0, **changes: Any) -> ReplyToJudge:
     given = {
         "id": f"d{n}",
         "language": "en",
@@ -43,7 +43,7 @@ def exchange(n: int = 0, **changes: Any) -> Exchange:
         "context": (Said("user", "When is the next bus?"), Said("system", "The next bus is at eight.")),
         "scenario": "topic_switch",
     }
-    return Exchange(**{**given, **changes})
+    return ReplyToJudge(**{**given, **changes})
 
 
 def graded(language: str = "en", **changes: Any) -> str:
@@ -342,13 +342,14 @@ def test_interrupted_and_resumed_judging_asks_nothing_twice(
 PROGRAM = """
     import sys
     from duologue.errors import UserError
-    from duologue.judge.exchange import Exchange
+    from duologue.judge.reply import ReplyToJudge
     from duologue.judge.naturalness import NaturalnessJudge
     from duologue.remote.chat import ChatEndpoint
     import logging
     logging.basicConfig(level=logging.DEBUG)
     url, model, cache = sys.argv[1:]
-    items = [Exchange(id=str(n), language="en", user_last=f"And {n}?", reply="It is at nine then.") for n in range(24)]
+    said = {"language": "en", "reply": "It is at nine then."}
+    items = [ReplyToJudge(id=str(n), user_last=f"And {n}?", **said) for n in range(24)]
     try:
         print(len(NaturalnessJudge(ChatEndpoint(url, model), cache).judge(items)))
     except UserError as error:

@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import TypeVar
 
 from duologue.judge.evidence import cut
-from duologue.judge.exchange import Exchange
 from duologue.judge.judge import Progress
 from duologue.judge.naturalness import DIMENSIONS
+from duologue.judge.reply import ReplyToJudge
 from duologue.judge.spoken_language import language_by_script
 from duologue.judge.tag import Chunk, TagItem
 from duologue.judge.verdict import Reading, Verdict
@@ -33,15 +33,15 @@ _UNSURE = re.compile(
 
 
 class RuleJudge:
-    """Grades an :class:`Exchange` by its surface: shared words, repeated words, length, marks of written text."""
+    """Grades an :class:`ReplyToJudge` by its surface: shared words, repeated words, length, marks of written text."""
 
     name = "rule"
     version = "1"
 
-    def judge(self, items: Sequence[Exchange], progress: Progress | None = None) -> list[Verdict]:
+    def judge(self, items: Sequence[ReplyToJudge], progress: Progress | None = None) -> list[Verdict]:
         return _all(items, self._one, progress)
 
-    def _one(self, item: Exchange) -> Verdict:
+    def _one(self, item: ReplyToJudge) -> Verdict:
         judge = f"{self.name}/{self.version}"
         reply = _units(cut(item.reply))
         if not reply:

@@ -8,8 +8,8 @@ from typing import Any
 
 from duologue.judge.answer import grade, whole_object, words
 from duologue.judge.evidence import cut, evidence
-from duologue.judge.exchange import Exchange
 from duologue.judge.judge import ChatJudge, Question
+from duologue.judge.reply import ReplyToJudge
 from duologue.judge.rubric import load
 from duologue.judge.spoken_language import language_by_script
 from duologue.judge.verdict import Verdict
@@ -20,13 +20,13 @@ DIMENSIONS = ("relevance", "coherence", "fluency", "spoken_style", "fit")
 _CONTEXT = 40
 
 
-class NaturalnessJudge(ChatJudge[Exchange]):
-    """Judges :class:`Exchange`; the rubric is the one of the exchange's language. Parameters as :class:`ChatJudge`."""
+class NaturalnessJudge(ChatJudge[ReplyToJudge]):
+    """Judges :class:`ReplyToJudge` by the rubric of its language. Parameters as :class:`ChatJudge`."""
 
     name = "naturalness"
     version = "1"
 
-    def settle(self, item: Exchange) -> Verdict | None:
+    def settle(self, item: ReplyToJudge) -> Verdict | None:
         load(self.name, item.language)
         if not re.search(r"\w", item.reply):
             return self.verdict(item, status="missing", detail="the system said nothing")
@@ -35,7 +35,7 @@ class NaturalnessJudge(ChatJudge[Exchange]):
             return self.verdict(item, status="wrong-language", detail=f"the reply is {found}, not {item.language}")
         return None
 
-    def question(self, item: Exchange) -> Question:
+    def question(self, item: ReplyToJudge) -> Question:
         rubric = load(self.name, item.language)
         data = {
             "situation": rubric.situations.get(item.scenario or "none", item.scenario),
@@ -49,7 +49,7 @@ class NaturalnessJudge(ChatJudge[Exchange]):
             schema=rubric.schema,
         )
 
-    def read(self, item: Exchange, text: str) -> dict[str, Any]:
+    def read(self, item: ReplyToJudge, text: str) -> dict[str, Any]:
         found = whole_object(text)
         reading: dict[str, Any] = {
             "reason": words(found, "reason"),

@@ -9,10 +9,10 @@ import msgspec
 from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.read import Corpus
 from duologue.corpus.turn import Turn
-from duologue.judge.exchange import Exchange, Said
 from duologue.judge.family import kinship_warning
 from duologue.judge.judge import Judge
 from duologue.judge.naturalness import DIMENSIONS
+from duologue.judge.reply import ReplyToJudge, Said
 from duologue.judge.verdict import Policy, Verdict, tally
 from duologue.score.profiles.corrected.card import clusters_of
 from duologue.score.scorecard import Estimate, ItemScore, Scorecard
@@ -24,7 +24,7 @@ POLICIES: tuple[Policy, ...] = ("drop", "floor")
 def add_judgements(
     card: Scorecard,
     corpus: Corpus,
-    judge: Judge[Exchange],
+    judge: Judge[ReplyToJudge],
     *,
     model: str,
     progress: Callable[[int, int], None] | None = None,
@@ -71,14 +71,14 @@ def add_judgements(
     )
 
 
-def exchanges(item: ItemScore, d: Dialogue) -> Iterator[Exchange]:
+def exchanges(item: ItemScore, d: Dialogue) -> Iterator[ReplyToJudge]:
     """What the judge reads of each wanted reply: the talk so far as it went, the user's words, the reply."""
     said: list[Said] = []
     replies = {r.turn: r for r in item.replies}
     for t in _heard_by_the_system(d):
         r = replies.get(t.index)
         if r is not None:
-            yield Exchange(
+            yield ReplyToJudge(
                 id=f"{item.id}:{t.index}",
                 language=item.language,
                 user_last=t.text,

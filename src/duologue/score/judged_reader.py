@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from duologue.judge.exchange import Exchange as JudgedExchange
-from duologue.judge.exchange import Said
 from duologue.judge.judge import Judge
+from duologue.judge.reply import ReplyToJudge, Said
 from duologue.score.exchange import Exchange
 from duologue.score.profiles.corrected.item import Answer, Judged
 from duologue.score.text_reader import TextReader
@@ -19,7 +18,7 @@ class JudgedReader:
     is only filler, or nothing, is not asked about.
     """
 
-    def __init__(self, reader: TextReader, judge: Judge[JudgedExchange], model: str) -> None:
+    def __init__(self, reader: TextReader, judge: Judge[ReplyToJudge], model: str) -> None:
         self._reader, self._judge = reader, judge
         self.methods = dict(reader.methods) | {"relevance": f"judge {judge.name}/{judge.version} by {model}"}
         self.first_content = reader.first_content
@@ -39,7 +38,7 @@ class JudgedReader:
         return found
 
 
-def _asked(x: Exchange, a: Answer) -> JudgedExchange:
+def _asked(x: Exchange, a: Answer) -> ReplyToJudge:
     w = a.wanted
     before = [t for t in x.turns if t.start < w.played.start]
     said = sorted(
@@ -51,7 +50,7 @@ def _asked(x: Exchange, a: Answer) -> JudgedExchange:
         ],
         key=lambda row: row[0],
     )
-    return JudgedExchange(
+    return ReplyToJudge(
         id=f"{x.dialogue.id}:{w.index}",
         language=x.language,
         user_last=w.played.turn.text,

@@ -12,7 +12,7 @@ class Said(msgspec.Struct, frozen=True):
     text: str
 
 
-class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+class ReplyToJudge(msgspec.Struct, frozen=True, kw_only=True):
     """One reply to be judged. ``language`` ("en", "zh") is the one it should be in; ``scenario`` one of the nine
     full-duplex scenarios, "none" or ""; an empty ``reply`` means that the system said nothing."""
 
