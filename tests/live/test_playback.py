@@ -60,10 +60,16 @@ def test_a_flush_cuts_what_was_not_heard_and_says_of_which_answer() -> None:
     assert p.gaps == []
 
 
-def test_arrivals_before_the_origin_are_heard_from_it_on() -> None:
+def test_what_came_before_the_origin_was_played_before_it() -> None:
+    # 100 ms that came 60 ms before the origin: 40 ms of it are left, and nothing is put off.
     p = Player(RATE)
-    p.push(-0.3, ones(20))
-    assert spans(p) == [(0, 20)]
+    p.push(-0.060, ones(100))
+    p.push(-0.010, ones(10, 2))
+    assert p.heard(0, 60).tolist() == [1] * 40 + [2] * 10 + [0] * 10
+    q = Player(RATE)
+    q.push(-0.3, ones(20))
+    assert not q.heard(0, 100).any() and q.end == 0
+    assert q.flush(-0.1) == []
 
 
 chunks = st.lists(

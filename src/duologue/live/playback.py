@@ -16,6 +16,10 @@ import numpy as np
 from duologue.systems.arrival import Int16
 
 
+# Before anything was played.
+_NEVER = -(2**53)
+
+
 class Piece(msgspec.Struct, frozen=True):
     """``pcm`` is heard from sample ``start`` on; it came at ``at`` seconds."""
 
@@ -56,22 +60,22 @@ class Player:
         self.pieces: list[Piece] = []
         self.gaps: list[Gap] = []
         self.cuts: list[Cut] = []
-        self._end = 0
+        self._end = _NEVER
         self._received: dict[str, int] = {}
         self._open = False
 
     @property
     def end(self) -> int:
-        """The sample after the last that will be heard if nothing more comes."""
-        return self._end
+        """The sample after the last that will be heard if nothing more comes, at least 0."""
+        return max(0, self._end)
 
     def push(self, at: float, pcm: Int16, item: str = "") -> None:
-        """Audio that arrived at ``at`` (seconds since the origin; before it counts as 0)."""
+        """Audio that arrived at ``at``, seconds since the origin (before it: negative, and played before it)."""
         if not len(pcm):
             return
-        arrived = max(0, math.ceil(at * self.rate - 1e-6))
+        arrived = math.ceil(at * self.rate - 1e-6)
         start = self._end
-        if arrived > self._end or not self.pieces:
+        if arrived > self._end:
             start = max(self._end, arrived + round(self.delay * self.rate))
             if self._open and start > self._end:
                 self.gaps.append(Gap(self._end, start))
@@ -87,7 +91,7 @@ class Player:
     def flush(self, at: float) -> list[Cut]:
         """Throw away what would be heard from ``at`` on; what was cut off, one entry an answer."""
         self._open = False
-        cut_at = max(0, math.ceil(at * self.rate - 1e-6))
+        cut_at = math.ceil(at * self.rate - 1e-6)
         if cut_at >= self._end:
             return []
         lost: dict[str, int] = {}
@@ -98,7 +102,7 @@ class Player:
             if keep:
                 self.pieces.append(Piece(piece.start, piece.pcm[:keep], piece.item, piece.at))
                 break
-        self._end = self.pieces[-1].end if self.pieces else 0
+        self._end = self.pieces[-1].end if self.pieces else _NEVER
         self.gaps = [g for g in self.gaps if g.end <= self._end]
         cuts = [Cut(cut_at, item, self._received[item] - n, n) for item, n in reversed(lost.items())]
         for cut in cuts:

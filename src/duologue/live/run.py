@@ -189,9 +189,10 @@ class _Run:
         if len(pcm) > length:
             notes.append(f"{(len(pcm) - length) / RATE:.2f} s after the dialogue's end left out")
         recording = Recording(user=fit(user, length), system=fit(pcm, length), notes=tuple(notes))
-        return await self._aside(
+        seen = await self._aside(
             partial(keep, self.journal.folder, item.id, recording, words=answer.words, words_from=answer.words_from)
         )
+        return msgspec.structs.replace(seen, looks_ahead=answer.looks_ahead)
 
     async def _aside(self, work: Callable[..., T], *args: Any) -> T:
         """``work(*args)`` in the one thread beside the calls."""
