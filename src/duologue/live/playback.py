@@ -15,7 +15,6 @@ import numpy as np
 
 from duologue.systems.arrival import Int16
 
-
 # Before anything was played.
 _NEVER = -(2**53)
 
