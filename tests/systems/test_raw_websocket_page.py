@@ -16,13 +16,14 @@ from duologue.live.loop import run_loop
 from duologue.live.source import RATE
 from duologue.systems.spec import open_system
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "live"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from callers import user
+
+PAGE = Path(__file__).parents[2] / "docs" / "raw-websocket.md"
 
 
 def test_the_example_echoes_half_a_second_late(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "raw-websocket.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
