@@ -12,19 +12,17 @@ from duologue.score.selfcheck import SelfCheck
 
 def selfcheck(found: SelfCheck) -> RenderableType:
     """A row a system, the honest one first: the corrected profile's score and parts, then the official numbers."""
-    table = Table(title=None)
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     for i, name in enumerate(
-        ("system", "corrected", "95%", "behaviour", "speed", "relevance", "Int", "Rej", "delay s", "official total")
+        ("system", "score", "behaviour", "speed", "relevance", "Int", "Rej", "delay s", "official")
     ):
-        table.add_column(name, justify="left" if i == 0 else "right")
+        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
     honest = found.systems[0]
     for s in found.systems:
-        e = s.corrected
         better = s is not honest and s.total is not None and honest.total is not None and s.total >= honest.total
         table.add_row(
             Text(printable(s.system), style="bold" if s is honest else ""),
-            Text(_number(e.value), style="bold red" if s.outranks else ""),
-            f"{_number(e.low)}-{_number(e.high)}",
+            Text(_number(s.corrected.value), style="bold red" if s.outranks else "bold"),
             _number(s.behaviour),
             _number(s.speed),
             _number(s.relevance),
@@ -45,7 +43,7 @@ def selfcheck(found: SelfCheck) -> RenderableType:
     return Group(
         Text(f"{printable(found.corpus)}: {found.items} items, {len(found.systems)} systems"),
         table,
-        Text("red: not below the honest system in that profile", style="dim"),
+        Text("red: not below the honest system in that profile; intervals and scenarios: --json", style="dim"),
         verdict,
         *(Text(printable(f"left out: {name}: {why}"), style="yellow") for name, why in found.left_out.items()),
         Text(printable(about), style="dim"),
