@@ -12,10 +12,8 @@ from duologue.score.selfcheck import SelfCheck
 
 def selfcheck(found: SelfCheck) -> RenderableType:
     """A row a system, the honest one first: the corrected profile's score and parts, then the official numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    for i, name in enumerate(
-        ("system", "score", "behaviour", "speed", "relevance", "Int", "Rej", "delay s", "official")
-    ):
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for i, name in enumerate(("system", "score", "behaviour", "speed", "relevance", "Int", "Rej", "delay s", "total")):
         table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
     honest = found.systems[0]
     for s in found.systems:
