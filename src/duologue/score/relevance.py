@@ -8,7 +8,7 @@ reply's start, stock answers ("it depends") and the words that it copied from th
                        large common part, and some queries are near everything ("hubs", Radovanovic et al. 2010);
                        centring removes both (Suzuki et al. 2013; Mu & Viswanath 2018).
     similarity         c(reply, query); for the true query, where there is a reference, plus what
-                       c(reply, reference) is above 0.35, which no reply on another matter reaches.
+                       c(reply, reference) is above 0.35, which replies on other matters seldom reach.
     rank               1 + the number of other candidates at least as similar as the true one.
     worth of the rank  (1/rank - h) / (1 - h), not below 0, with h = H(n)/n the mean reciprocal rank of a guess among
                        n: 1 for the first place, 0.40 for the second and 0.19 for the third of 21; a guess gets 0.08.
