@@ -412,9 +412,9 @@ def main() -> int:
     parser.add_argument("--recordings", type=Path, default=DATA / "ravdess_en_16k")
     parser.add_argument("--write-table", action="store_true")
     parser.add_argument("--fit-response", metavar="VOICE")
-    parser.add_argument("--fit-clips", type=int, default=1200, help="clips of each round of a fit (1200)")
+    parser.add_argument("--fit-clips", type=int, default=900, help="clips of each round of a fit (900)")
     parser.add_argument("--fit-rounds", type=int, default=3, help="rounds, each from the last one's result (3)")
-    parser.add_argument("--fit-share", type=float, default=1.0, help="share of the fitted correction to keep (1.0)")
+    parser.add_argument("--fit-share", type=float, default=0.6, help="share of the fitted correction to keep (0.6)")
     args = parser.parse_args()
     if args.write_table:
         write_table()
