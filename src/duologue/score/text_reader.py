@@ -44,18 +44,23 @@ class TextReader:
         return first_content(words, language)
 
     def judge(self, given: Sequence[tuple[Exchange, Answer]]) -> list[Judged]:
-        """How far each answer is one to its query: rank of the true query among others, copied words left out."""
-        ranked = self._relevance.rank([self._reply(x, a) for x, a in given])
-        return [
-            Judged(
-                score=r.score,
-                rank=r.rank,
-                candidates=r.of,
-                copied=r.copied,
-                why=_why(r),
+        """How far each answer is one to its query: rank of the true query among others, copied words left out.
+
+        An answer to a request to repeat is held against what was said before instead: words that say it again are
+        about the old query, not about the request.
+        """
+        ranked = iter(self._relevance.rank([self._reply(x, a) for x, a in given if not _repetition(a)]))
+        found = []
+        for x, a in given:
+            if _repetition(a):
+                share = self.repeats(a.text, x.text(0, a.wanted.played.start + RATE // 2), x.language)
+                found.append(Judged(score=share, nearness=share, why="" if share >= 0.5 else "it says something else"))
+                continue
+            r = next(ranked)
+            found.append(
+                Judged(score=r.score, nearness=r.nearness, rank=r.rank, candidates=r.of, copied=r.copied, why=_why(r))
             )
-            for r in ranked
-        ]
+        return found
 
     def continues(self, before: str, after: str, language: str) -> float:
         return self._relevance.continues(before, after, language)
@@ -66,7 +71,7 @@ class TextReader:
     def naturalness(self, given: Sequence[tuple[Exchange, Sequence[Answer], Sequence[Judged]]]) -> list[float | None]:
         """The mean over an item's replies of their judge-free naturalness; None where it gave none."""
         rows = [
-            (n, SpokenReply(text=a.text, language=x.language, seconds=_seconds(x, a), relevance=j.score))
+            (n, SpokenReply(text=a.text, language=x.language, seconds=_seconds(x, a), relevance=_near(j)))
             for n, (x, answers, judged) in enumerate(given)
             for a, j in zip(answers, judged, strict=True)
         ]
@@ -144,6 +149,14 @@ def reference(d: Dialogue, turn: int) -> str:
     if not later or later[0].role != "system":
         return ""
     return later[0].intended_text or later[0].text
+
+
+def _repetition(a: Answer) -> bool:
+    return a.wanted.kind == "repetition"
+
+
+def _near(j: Judged) -> float:
+    return j.score if j.nearness is None else j.nearness
 
 
 def _seconds(x: Exchange, a: Answer) -> float | None:

@@ -116,13 +116,19 @@ def assemble(items: Sequence[ItemScore], corpus: Corpus, run: Run, reader: Reade
     said = run.manifest.corpus_sha256
     if said and said != corpus.manifest.corpus_sha256:
         warnings.append("the run says that it heard another corpus; ids that are not in it count as missing")
+    ahead = run.looking_ahead
+    if ahead:
+        warnings.append(
+            f"the system looks ahead in {len(ahead)} dialogues ({', '.join(ahead[:3])}{', ...' if ahead[3:] else ''}): "
+            "it ranks among files, not among live systems"
+        )
     changed = {k: str(v) for k, v in msgspec.structs.asdict(limits).items() if v != getattr(DEFAULT, k)}
     heard = sorted({i.words_from for i in items if i.words_from})
     return Scorecard(
         profile=PROFILE,
         system=run.manifest.system,
         mode=run.manifest.mode,
-        comparable="files" if run.manifest.mode == "files" else "live",
+        comparable="files" if run.manifest.mode == "files" or ahead else "live",
         corpus=corpus.manifest.name,
         corpus_sha256=corpus.manifest.corpus_sha256,
         expected=len(items),

@@ -33,9 +33,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a reader of text says of one answer: ``score`` in [0, 1] and, for people, how it came about."""
+    """What a reader of text says of one answer: ``score`` in [0, 1] and, for people, how it came about.
+
+    ``nearness`` in [0, 1] is how close answer and query are, without the thresholds that shape the score.
+    """
 
     score: float
+    nearness: float | None = None
     rank: int | None = None
     candidates: int | None = None
     copied: float | None = None

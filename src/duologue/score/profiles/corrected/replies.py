@@ -74,6 +74,7 @@ def wanted(x: Exchange, limits: Limits) -> list[Wanted]:
         last = asked[-1] if asked else ""
         query, previous = t.turn.text, last
         if kind in ("negation", "repetition") and last:
+            # Neither means anything without the query before.
             query, previous = f"{last} {t.turn.text}", ""
         elif resumes(x, t) and last:
             # "Go on, please": what is wanted is the answer that was broken off.
