@@ -420,7 +420,7 @@ def _zh_range(text: str) -> str:
 # --- Grammars --------------------------------------------------------------------------------------------
 
 Reader = Callable[[str], str]
-_HANZI = re.compile(r"[㐀-䶿一-鿿豈-﫿〇]")
+_HANZI = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007]")
 _PUNCTUATION = {"Po", "Pd", "Ps", "Pe", "Pi", "Pf"}
 _SIGNS = "$£€¥￥"
 _NUM = r"(?:[\d０-９]{1,3}(?:,[\d０-９]{3})+|[\d０-９]+)(?:[.．][\d０-９]+)?"

@@ -73,3 +73,9 @@ def test_any_text_is_taken_and_spans_stay_in_order(text: str, language: str) -> 
 def test_no_digit_is_left(n: int) -> None:
     for language in ("en", "zh"):
         assert not any(c.isdigit() and c.isascii() for c in normalise(f"{n}", language).text)
+
+
+def test_hangul_is_no_hanzi():
+    from duologue.corpus.spoken import _HANZI
+
+    assert not _HANZI.search("안녕하세요") and _HANZI.search("你") and _HANZI.search("\uf900")
