@@ -77,6 +77,11 @@ class Run:
         """What is wrong with the run's folder and, line by line, with ``observations.jsonl``."""
         return list(self._broken)
 
+    @property
+    def looking_ahead(self) -> list[str]:
+        """The dialogues in which the system was found to depend on what had not yet been said."""
+        return sorted(id for id, seen in self._declared.items() if seen.looks_ahead)
+
     def know(self, ids: Iterable[str]) -> None:
         """Files named for ``ids`` are no strangers, whether these dialogues are looked at or not."""
         for id in ids:

@@ -34,12 +34,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The system's side of a whole dialogue: int16 [n] at ``sample_rate``, on the clock of the user's audio."""
+    """The system's side of a whole dialogue: int16 [n] at ``sample_rate``, on the clock of the user's audio.
+
+    ``looks_ahead`` says whether it depended on what the user had not yet said, None where that was not tested.
+    """
 
     pcm: Int16
     sample_rate: int
     words: tuple[SaidWord, ...] = ()
     words_from: WordsFrom = ""
+    looks_ahead: bool | None = None
     notes: tuple[str, ...] = ()
 
 
