@@ -1,6 +1,6 @@
 """Speed of a build against the bare synthesis of the same texts, for each installed voice.
 
-    python benchmarks/build.py [--voices espeak,kokoro] [--scale 0.05] [--quotas 4] [--workers 2]
+    python benchmarks/build.py [--voices espeak,kokoro] [--scale 0.05] [--dialogues 8] [--workers 2]
 
 For each voice it builds both tracks in one run: every line spoken by the bare voice in one process (neutral, nothing
 else done), a corpus without twins, and one with them; noise, rooms, two channels and FLAC included. It prints hours
@@ -8,9 +8,9 @@ of audio per hour of wall time (twins not counted), processor time as a multiple
 memory of the largest worker. Wall-clock figures depend on what else the machine does; ratios of processor time hardly
 do. Folders are temporary.
 
-Neural speech costs hundreds of times as much, so with kokoro ``--quotas`` of the rows of counts are built, one
-dialogue a scenario, without twins (which speak nothing), and one line more is printed: the ratio without the start, that is
-without loading the voice in the build and in each worker, which a longer build does no more often.
+Neural speech costs hundreds of times as much, so with kokoro only ``--dialogues`` dialogues are built, spread over
+tracks, languages and scenarios, without twins (which speak nothing). One line more is printed: the ratio without the
+start, that is without loading the voice in the build and in each worker, which a longer build does no more often.
 """
 
 from __future__ import annotations
@@ -32,13 +32,18 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 NEURAL = ("kokoro",)
 
 
-def recipe(voice: str, scale: float, quotas: int) -> Recipe:
-    """Both challenge-sized recipes in one, train only, spoken by ``voice``; of a neural one some rows alone."""
+def recipe(voice: str, scale: float, dialogues: int) -> Recipe:
+    """Both challenge-sized recipes in one, train only, spoken by ``voice``; a neural one speaks few dialogues."""
     both = [read_recipe(RECIPES / f"{name}.yaml") for name in ("emotion", "duplex")]
     counts = [msgspec.structs.replace(q, dev=0, test=0) for r in both for q in r.counts]
     if voice in NEURAL:
-        few = [counts[i * len(counts) // quotas] for i in range(quotas)]
-        counts = [msgspec.structs.replace(q, train=1, languages=(("en", "zh")[i % 2],)) for i, q in enumerate(few)]
+        rows = [(counts[i * len(counts) // dialogues], i) for i in range(dialogues)]
+        counts = [
+            msgspec.structs.replace(
+                q, train=1, languages=(("en", "zh")[i % 2],), scenarios=(q.scenarios[i % len(q.scenarios)],)
+            )
+            for q, i in rows
+        ]
     whole = msgspec.structs.replace(both[0], name="bench", voices={"en": voice, "zh": voice}, counts=tuple(counts))
     return whole if voice in NEURAL else whole.scaled(scale)
 
@@ -73,12 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--voices", default="espeak,kokoro")
     parser.add_argument("--scale", type=float, default=0.05)
-    parser.add_argument("--quotas", type=int, default=4, help="rows of counts that a neural voice builds (4)")
+    parser.add_argument("--dialogues", type=int, default=8, help="dialogues that a neural voice builds (8)")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     print("voice   corpus         dialogues  hours  x real time   CPU s   x bare  peak MB")
     for voice in options.voices.split(","):
-        r = recipe(voice, options.scale, options.quotas)
+        r = recipe(voice, options.scale, options.dialogues)
         once = start(r)
         cpu, seconds = bare(r)
         print(f"{voice:7s} bare speech              {seconds / 3600:7.2f}               {cpu:7.1f}     1.00")
