@@ -69,12 +69,41 @@ class Silero:
         hidden = cell = np.zeros((1, 1, _UNITS), np.float32)
         for first in range(0, frames, _CHUNK):
             part = whole[first : first + _CHUNK]
-            shape = np.array([len(part), 1, _UNITS], np.int64)
-            probability, hidden, cell = self._session.run(
-                None, {"windows": _windows(part), "shape": shape, "hidden": hidden, "cell": cell}
-            )
-            out[first : first + len(part)] = probability.ravel()
+            out[first : first + len(part)], hidden, cell = self._run(part, hidden, cell)
         return out
+
+    def _run(self, frames: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats, Floats]:
+        """Probabilities ``[n]`` in ``frames`` ``[n, 576]``, and the state after them."""
+        shape = np.array([len(frames), 1, _UNITS], np.int64)
+        probability, hidden, cell = self._session.run(
+            None, {"windows": _windows(frames), "shape": shape, "hidden": hidden, "cell": cell}
+        )
+        return probability.ravel(), hidden, cell
+
+    def stream(self) -> SileroStream:
+        """The network on a signal that is still going on."""
+        return SileroStream(self)
+
+
+class SileroStream:
+    """Hears a signal as it comes: the probabilities are those of the whole signal, however it is cut."""
+
+    def __init__(self, network: Silero) -> None:
+        self._network = network
+        self._hidden = self._cell = np.zeros((1, 1, _UNITS), np.float32)
+        # The 64 samples before the next frame, and what has come of that frame.
+        self._kept = np.zeros(_CONTEXT, np.float32)
+
+    def feed(self, samples: Floats) -> Floats:
+        """Probabilities ``[k]`` of the frames of 512 samples that ``samples`` (mono, 16 kHz) complete; k may be 0."""
+        self._kept = np.concatenate([self._kept, samples])
+        count = (len(self._kept) - _CONTEXT) // FRAME
+        if not count:
+            return np.empty(0, np.float32)
+        whole = np.lib.stride_tricks.sliding_window_view(self._kept, _CONTEXT + FRAME)[::FRAME][:count]
+        found, self._hidden, self._cell = self._network._run(whole, self._hidden, self._cell)
+        self._kept = self._kept[count * FRAME :]
+        return found
 
 
 def _windows(frames: Floats) -> Floats:

@@ -226,7 +226,25 @@ E5 = Model(
     ),
 )
 
-MODELS = (KOKORO, WHISPER, SILERO, ESPEAK, RESEMBLYZER, E5)
+SMART_TURN = Model(
+    name="smart-turn",
+    what="Smart Turn v3.2, is the turn over, 8-bit ONNX",
+    version="3.2-cpu",
+    licence="BSD-2-Clause",
+    origin="Smart Turn by Daily, as shipped in pipecat-ai",
+    used_for="baseline system: whether a turn sounds finished",
+    pip=("pipecat-ai==1.14.0",),
+    files=(
+        ModelFile(
+            name="smart-turn-v3.2-cpu.onnx",
+            sha256="2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+            size=8679182,
+            parts=(("pipecat_ai", "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx"),),
+        ),
+    ),
+)
+
+MODELS = (KOKORO, WHISPER, SILERO, ESPEAK, RESEMBLYZER, E5, SMART_TURN)
 
 
 def find(name: str) -> Model:

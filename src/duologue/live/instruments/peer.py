@@ -11,7 +11,7 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from duologue.live.instruments.behaviour import Behaviour
-from duologue.live.instruments.performer import Performer
+from duologue.live.instruments.performer import Acting
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,7 +27,7 @@ class Peer:
         self.ws, self.behaviour, self.fault, self.seen = ws, behaviour, fault, seen
         self.begun = asyncio.Event()
         self.begun_at = 0.0
-        self.performer: Performer | None = None
+        self.performer: Acting | None = None
         self.send_odd: Callable[[], Awaitable[None]] = _nothing
         self.send_error: Callable[[str], Awaitable[None]] = _nothing
 

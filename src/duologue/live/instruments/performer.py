@@ -47,6 +47,18 @@ class Mouth(Protocol):
     async def finish(self, *, cancelled: bool) -> None: ...
 
 
+class Acting(Protocol):
+    """What a protocol asks of who performs."""
+
+    async def hear(self, pcm: Int16, at: float) -> None: ...
+
+    def reply_now(self) -> None: ...
+
+    async def cancel(self) -> None: ...
+
+    def end(self) -> None: ...
+
+
 class Performer:
     def __init__(self, behaviour: Behaviour, mouth: Mouth, input_rate: int, output_rate: int) -> None:
         self.behaviour, self.mouth = behaviour, mouth

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from duologue.live.instruments.peer import Peer
-from duologue.live.instruments.performer import Performer
+from duologue.live.instruments.performer import Acting, Performer
 from duologue.systems.arrival import Int16
 from duologue.systems.message import base64_pcm16
 from duologue.systems.realtime import RATE
@@ -29,18 +29,20 @@ _BETA = {
 
 
 async def serve(peer: Peer) -> None:
-    await _Server(peer, beta=False).run()
+    await RealtimeServer(peer, beta=False).run()
 
 
 async def serve_beta(peer: Peer) -> None:
-    await _Server(peer, beta=True).run()
+    await RealtimeServer(peer, beta=True).run()
 
 
-class _Server:
-    """One session; also how it speaks."""
+class RealtimeServer:
+    """One session; also how it speaks. A ``performer`` other than the instrument's own makes it another system, which
+    sets ``text`` to what the present answer says."""
 
-    def __init__(self, peer: Peer, *, beta: bool) -> None:
+    def __init__(self, peer: Peer, *, beta: bool, performer: Acting | None = None) -> None:
         self.peer, self.beta = peer, beta
+        self.text = peer.behaviour.text
         request = peer.ws.request
         query = parse_qs(urlsplit(request.path).query) if request is not None else {}
         self._model = query.get("model", ["instrument"])[0]
@@ -60,7 +62,7 @@ class _Server:
         }
         peer.send_odd = self._odd
         peer.send_error = self._error
-        peer.performer = Performer(peer.behaviour, self, RATE, RATE)
+        peer.performer = performer or Performer(peer.behaviour, self, RATE, RATE)
 
     async def run(self) -> None:
         await self._event("session.created", session=self._session())
@@ -77,17 +79,20 @@ class _Server:
             except (msgspec.DecodeError, KeyError, TypeError):
                 await self._error("not an event")
                 continue
-            if kind == "input_audio_buffer.append":
-                if not self._heard:
-                    self.peer.seen.append(event)
-                self._heard = True
-                await performer.hear(np.frombuffer(base64.b64decode(event["audio"]), "<i2"), at)
-                continue
-            self.peer.seen.append(event)
-            if kind in self._on:
-                await self._on[kind](event)
-            else:
-                await self._error(f"Unknown event type {kind!r}.")
+            try:
+                if kind == "input_audio_buffer.append":
+                    if not self._heard:
+                        self.peer.seen.append(event)
+                    self._heard = True
+                    await performer.hear(np.frombuffer(base64.b64decode(event["audio"]), "<i2"), at)
+                    continue
+                self.peer.seen.append(event)
+                if kind in self._on:
+                    await self._on[kind](event)
+                else:
+                    await self._error(f"Unknown event type {kind!r}.")
+            except (KeyError, TypeError, ValueError) as error:
+                await self._error(f"Invalid {kind}: {error}.")
 
     # What the client asks for.
 
@@ -146,7 +151,8 @@ class _Server:
         )
         self._last = self._item
         await self._event("response.content_part.added", **self._place(), part={"type": "audio", "transcript": ""})
-        await self._event("response.output_audio_transcript.delta", **self._place(), delta=self.peer.behaviour.text)
+        if self.text:
+            await self._event("response.output_audio_transcript.delta", **self._place(), delta=self.text)
 
     async def say(self, pcm: Int16) -> None:
         self._sent[self._item] += 1000 * len(pcm) / RATE
@@ -154,7 +160,7 @@ class _Server:
 
     async def finish(self, *, cancelled: bool) -> None:
         status = "cancelled" if cancelled else "completed"
-        text = self.peer.behaviour.text
+        text = self.text
         await self._event("response.output_audio.done", **self._place())
         await self._event("response.output_audio_transcript.done", **self._place(), transcript=text)
         await self._event("response.content_part.done", **self._place(), part={"type": "audio", "transcript": text})
@@ -248,7 +254,7 @@ class _Server:
 
     def _spoken(self, status: str) -> Fields:
         part = "audio" if self.beta else "output_audio"
-        content = [] if status == "in_progress" else [{"type": part, "transcript": self.peer.behaviour.text}]
+        content = [] if status == "in_progress" else [{"type": part, "transcript": self.text}]
         return {
             "id": self._item,
             "object": "realtime.item",

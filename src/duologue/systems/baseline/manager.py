@@ -1,0 +1,168 @@
+"""The dialogue manager: what to say to what was understood, by rules and a little knowledge, or by a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from duologue.errors import UserError
+from duologue.systems.baseline.knowledge import CLEAR, FAINT, Entry, search
+from duologue.systems.baseline.wording import Act, act, asks
+
+# What to do: say something; ignore it (go on, or take up what was held back); be silent until spoken to.
+Move = Literal["say", "ignore", "silence"]
+# (role, text) of the dialogue so far and the language -> what to say, or None for nothing.
+Model = Callable[[Sequence[tuple[str, str]], str], str | None]
+
+_SORRY = {
+    "en": "Sorry, I did not get that. Could you say it in other words?",
+    "zh": "抱歉，我没听明白，可以换个说法吗？",
+}
+_WELCOME = {"en": "You are welcome.", "zh": "不客气。"}
+_GREETED = {"en": "Hello. What would you like to know?", "zh": "你好，想问点什么？"}
+_NO_MORE = {"en": "That was all I know about it.", "zh": "我知道的就这些了。"}
+
+
+class Floor(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in the room when the user has spoken: what they ``heard`` of the last answer and its ``rest``, and
+    whether they spoke ``over`` it."""
+
+    over: bool = False
+    heard: str = ""
+    rest: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    move: Move
+    act: Act
+    text: str = ""
+    # How sure it is that the words were meant for the system and understood, in units of knowledge's evidence.
+    evidence: float = 0.0
+
+
+class Manager:
+    """One dialogue. ``model`` answers matters in place of the embedded knowledge."""
+
+    def __init__(self, model: Model | None = None) -> None:
+        self._model = model
+        self._entry: Entry | None = None
+        self._told: set[Entry] = set()
+        self._history: list[tuple[str, str]] = []
+
+    def decide(self, text: str, language: str, floor: Floor = Floor()) -> Decision:
+        """What to do now that the user has said ``text``; changes nothing until :meth:`said`."""
+        kind = act(text, language)
+        found = self._search(text, language)
+        evidence = found[0][0] if found else 0.0
+        if kind == "nothing":
+            return Decision(move="ignore", act=kind)
+        if kind == "backchannel":
+            # As an answer to a question of the system's own, or after it, a signal wants nothing either.
+            return Decision(move="ignore", act=kind)
+        matter = asks(text, language) and evidence >= FAINT
+        if kind in ("stop", "others") and matter and evidence >= CLEAR:
+            kind = "matter"
+        if kind == "stop":
+            return Decision(move="silence", act=kind)
+        if kind == "others":
+            return Decision(move="ignore", act=kind)
+        if kind in ("thanks", "greeting") and evidence < CLEAR:
+            return Decision(move="say", act=kind, text=(_WELCOME if kind == "thanks" else _GREETED)[language])
+        if kind == "repeat" and (floor.heard or floor.rest):
+            return Decision(move="say", act=kind, text=_first(floor.heard or floor.rest, language, 3))
+        if kind == "continue" and (floor.rest or self._entry):
+            return Decision(move="say", act=kind, text=floor.rest or self._more(language) or _NO_MORE[language])
+        if kind == "shorten" and self._entry is not None and evidence < 2 * CLEAR:
+            return Decision(move="say", act=kind, text=_first(self._entry.answer, language, 1))
+        if self._model is not None:
+            said = self._model([*self._history, ("user", text)], language)
+            return Decision(move="say" if said else "ignore", act=kind, text=said or "", evidence=evidence)
+        return self._matter(kind, text, language, found, floor)
+
+    def _matter(self, kind: Act, text: str, language: str, found: list[tuple[float, Entry]], floor: Floor) -> Decision:
+        evidence = found[0][0] if found else 0.0
+        if evidence >= (FAINT if asks(text, language) or kind == "correct" else CLEAR):
+            return Decision(move="say", act=kind, text=self._answer(found, kind, language), evidence=evidence)
+        if self._entry is not None and (kind == "correct" or (asks(text, language) and floor.over)):
+            # A further question on what is being spoken about, of which no word was understood.
+            more = self._more(language)
+            return Decision(move="say" if more else "ignore", act=kind, text=more, evidence=evidence)
+        if asks(text, language) and not floor.over:
+            return Decision(move="say", act=kind, text=_SORRY[language])
+        # Neither understood nor a question: not meant for the system as far as it can tell.
+        return Decision(move="ignore", act=kind)
+
+    def said(self, decision: Decision, text: str, language: str) -> None:
+        """``decision``, made about ``text``, is being carried out."""
+        found = self._search(text, language)
+        self._history.append(("user", text))
+        if decision.text:
+            self._history.append(("assistant", decision.text))
+        for entry in [e for _, e in found[:5]] + self._neighbours():
+            if entry.sentences[0] in decision.text:
+                self._entry = entry
+                self._told.add(entry)
+                return
+
+    def _search(self, text: str, language: str) -> list[tuple[float, Entry]]:
+        return search(text, language, self._entry.topic if self._entry else "")
+
+    def _answer(self, found: list[tuple[float, Entry]], kind: Act, language: str) -> str:
+        score, entry = found[0]
+        # A further question seldom wants the same answer again, a corrected one often does.
+        if entry in self._told and kind != "correct":
+            fresh = [e for s, e in found[:4] if e not in self._told and s >= 0.6 * score and s >= FAINT]
+            entry = fresh[0] if fresh else entry
+        also = [e for s, e in found[1:3] if e.topic == entry.topic and e is not entry and s >= CLEAR]
+        return _joined([entry.answer, *(e.sentences[0] for e in also)], language)
+
+    def _more(self, language: str) -> str:
+        """Something of the present topic that was not told yet, or ""."""
+        return next((e.answer for e in self._neighbours() if e not in self._told), "")
+
+    def _neighbours(self) -> list[Entry]:
+        from duologue.systems.baseline.knowledge import entries
+
+        if self._entry is None:
+            return []
+        known = [e for code in ("en", "zh") for e in entries(code) if e.topic == self._entry.topic]
+        at = known.index(self._entry)
+        return known[at + 1 :] + known[:at]
+
+
+def language_model(endpoint: object, instructions: str = "") -> Model:
+    """Answers by a :class:`duologue.remote.chat.ChatEndpoint`: short, spoken, in the user's language."""
+    from duologue.remote.chat import ChatEndpoint, ChatRequest, Message, Sampling
+    from duologue.remote.endpoint import EndpointError
+
+    if not isinstance(endpoint, ChatEndpoint):
+        raise UserError("not a chat endpoint", field="llm", value=type(endpoint).__name__)
+    told = instructions or (
+        "You are spoken to on the telephone; the words come from a speech recogniser and may be misheard. Answer in "
+        "{language}, in two or three short spoken sentences, without lists or markup, and begin with the answer itself."
+    )
+
+    def answer(history: Sequence[tuple[str, str]], language: str) -> str | None:
+        name = {"en": "English", "zh": "Mandarin Chinese"}[language]
+        messages = (
+            Message("system", told.replace("{language}", name)),
+            *(Message(role, text) for role, text in history[-12:]),
+        )
+        try:
+            return endpoint.complete(
+                ChatRequest(messages=messages, sampling=Sampling(temperature=0.3, max_tokens=160))
+            ).text.strip()
+        except EndpointError:
+            return _SORRY[language]
+
+    return answer
+
+
+def _first(text: str, language: str, count: int) -> str:
+    return _joined(Entry("", (), text).sentences[:count], language)
+
+
+def _joined(sentences: Sequence[str], language: str) -> str:
+    return ("" if language == "zh" else " ").join(sentences)

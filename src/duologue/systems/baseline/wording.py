@@ -1,0 +1,114 @@
+"""What kind of thing was said, by its wording alone: a signal, a request to stop, to repeat, ..., or a matter."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import resources
+from typing import Literal
+
+from duologue.systems.baseline.sounds_like import says, units
+
+Act = Literal[
+    "nothing", "backchannel", "stop", "repeat", "shorten", "continue", "correct", "others", "thanks", "greeting",
+    "matter",
+]  # fmt: skip
+
+_ADDRESS_ZH = re.compile(r"^(?:诶|哎|喂|嘿|等等|等一下|不好意思|哦|对了)?[，,\s]*([\u4e00-\u9fff]{1,3})[，,]")
+# "Wait, Jess, ..." and "Emma, ...": a capital after a call, cut off by commas.
+_ADDRESS_EN = re.compile(r"^(?:(?:hey|wait|oh|sorry|excuse me|no|yes|look|psst),? )?([A-Z][a-z]+)[,.!] \S", re.I)
+_SOMEBODYS = re.compile(r"\b(my|your|his|her|our|their|the|a) ", re.I)
+
+
+@lru_cache
+def phrases(language: str) -> dict[str, tuple[str, ...]]:
+    """The wordings of a language by what they are for, as ``wording_en.txt`` and ``wording_zh.txt`` list them."""
+    text = (resources.files(__package__) / f"wording_{language}.txt").read_text("utf-8")
+    rows = (line.split(":", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    return {kind: tuple(p.strip() for p in listed.split("|") if p.strip()) for kind, listed in rows}
+
+
+@lru_cache
+def _words(kind: str, language: str) -> frozenset[str]:
+    return frozenset(phrases(language)[kind])
+
+
+def act(text: str, language: str) -> Act:
+    """The kind of ``text``. A request ("stop") beside a matter is still that request: who knows matters decides."""
+    said = units(text, language)
+    if not said:
+        return "nothing"
+    if backchannel(text, language):
+        return "backchannel"
+    kind: Act
+    for kind in ("repeat", "continue", "shorten", "stop", "correct"):
+        if any(says(p, said, language) >= 0 for p in phrases(language)[kind]):
+            return kind
+    if to_others(text, language):
+        return "others"
+    for kind in ("thanks", "greeting"):
+        if len(said) <= 6 and any(says(p, said, language) >= 0 for p in phrases(language)[kind]):
+            return kind
+    return "matter"
+
+
+def backchannel(text: str, language: str) -> bool:
+    """Whether ``text`` is a listener's signal: short, and hardly a word in it that says something."""
+    said = units(text, language)
+    if language == "zh":
+        if not said or len(said) > 7:
+            return False
+        covered = [False] * len(said)
+        for phrase in phrases("zh")["signal"]:
+            size = len(units(phrase, "zh"))
+            for start in range(len(said) - size + 1):
+                if says(phrase, said[start : start + size], "zh") >= 0:
+                    covered[start : start + size] = [True] * size
+        return sum(covered) >= 0.75 * len(said)
+    little = _words("little", "en")
+    signals = [w in _words("signal", "en") for w in said]
+    if len(said) > 8 or ("?" in text and len(said) > 2):
+        return False
+    if any(signals) and all(s or w in little for s, w in zip(signals, said, strict=True)):
+        return True
+    return len(said) <= 4 and said[0] in ("i", "got", "makes", "fair", "sounds") and all(w in little for w in said)
+
+
+def to_others(text: str, language: str) -> bool:
+    """Whether ``text`` calls somebody else by name, as far as its beginning tells. A name that asks something through
+    the user ("Emma's asking") is no call."""
+    if language == "zh":
+        called = _ADDRESS_ZH.match(text)
+        name = called.group(1) if called else ""
+        return name in _words("address", "zh") or (len(name) == 2 and name[0] in "小阿老")
+    said = units(text, "en")
+    if any(w in _words("address", "en") for w in said[:3]) and not _SOMEBODYS.search(text[:24]):
+        return True
+    found = _ADDRESS_EN.match(text)
+    name = found.group(1) if found else ""
+    return bool(name) and name[0].isupper() and name.lower() not in _words("no name", "en")
+
+
+def asks(text: str, language: str) -> bool:
+    """Whether the last sentence of ``text`` is a question or a request for information, and complete."""
+    parts = [p for p in re.split(r"(?<=[.!?。！？])\s*", text) if p.strip()]
+    if not parts:
+        return False
+    last = parts[-1].strip()
+    if language == "zh":
+        return last.endswith(("?", "？")) or any(q in last for q in phrases("zh")["question"])
+    said = units(last, "en")
+    begins = any(says(q, said, "en") == 0 for q in phrases("en")["question"])
+    return last.endswith("?") or (begins and len(said) > 3)
+
+
+def unfinished(text: str, language: str) -> bool:
+    """Whether ``text`` breaks off inside a clause: it ends in a word that something has to follow."""
+    text = text.strip()
+    if text.endswith(("...", "…", "-", "—")):
+        return True
+    bare = text.rstrip(".。!！ ")
+    if language == "zh":
+        return bare.endswith((*phrases("zh")["open"], "，", ",", "、"))
+    said = units(bare, "en")
+    return bare.endswith(",") or (not text.endswith("?") and bool(said) and said[-1] in _words("open", "en"))
