@@ -73,7 +73,7 @@ def test_a_judge_that_cannot_be_reached_is_named_and_costs_no_score(duplex_corpu
     where = ("--split", "test", "--cache", tmp_path / "cache", "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m")
     done = score(duplex_corpus, run, *where, "--json")
     card = json.loads(done.stdout)
-    assert card["headline"]["value"] > 0.8 and card["verdicts"]["infrastructure"] == sum(card["verdicts"].values())
+    assert card["headline"]["value"] > 0.5 and card["verdicts"]["infrastructure"] == sum(card["verdicts"].values())
     assert any("could not be judged" in w and "127.0.0.1:9" in w for w in card["warnings"])
     assert not any(name.endswith("drop") for name in card["judged"])
     assert KEY not in done.stdout + done.stderr

@@ -93,6 +93,7 @@ def _filters(f: Any) -> Any:
 @click.option("--layout", type=click.Choice(["duologue", "humdial"]), default="duologue", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 @click.option("--html", type=FILE, help="Write a page with figures, timelines and audio.")
+@click.option("--with-corpus", is_flag=True, help="Add the figures of the corpus to the page.")
 @click.option("--tags", type=FILE, help="Official tags, JSON Lines of {id, tag}, for humdial2026.")
 @click.option("--key", type=FILE, help="Key file of a shuffled official test set.")
 @click.option("--slope", type=click.Choice(["40", "50"]), default="40", show_default=True, help="Of the delay score.")
@@ -316,7 +317,7 @@ def _corrected(corpus: Corpus, run: Run, *, as_json: bool, html: Path | None, **
         from duologue.report.score_page import render
 
         shown = _gallery(corpus, run, card, [i.id for i in choose(card.items)], ears)
-        write_atomic(html, render(card, shown).encode())
+        write_atomic(html, render(card, shown, more=_figures(corpus) if o["with_corpus"] else "").encode())
         click.echo(f"wrote {html}", err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(card), indent=1))
@@ -324,6 +325,15 @@ def _corrected(corpus: Corpus, run: Run, *, as_json: bool, html: Path | None, **
         from duologue.report.score_text import scorecard
 
         Console(highlight=False).print(scorecard(card))
+
+
+def _figures(corpus: Corpus) -> str:
+    from duologue.corpus.describe import describe
+    from duologue.report.corpus_page import body
+
+    whole = Corpus(corpus.root)
+    with bar("counting", len(whole)) as advance:
+        return body(whole, describe(whole, lambda: advance(1)))
 
 
 def _official_ears() -> OfficialEars:

@@ -48,8 +48,19 @@ _AXES = (
 
 def render(corpus: Corpus, stats: Stats, *, phases: Mapping[str, float] | None = None) -> str:
     """The page for ``corpus`` and its ``stats``; ``phases`` maps a build's steps to seconds, where they are known."""
-    levels = [item.dialogue.acoustics.snr_db for item in corpus]
     css = files("duologue.report").joinpath("page.css").read_text("utf-8")
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(stats.name)}</title><style>{css}</style></head><body>"
+        f"{body(corpus, stats, phases=phases)}</body></html>\n"
+    )
+
+
+def body(corpus: Corpus, stats: Stats, *, phases: Mapping[str, float] | None = None) -> str:
+    """What :func:`render` shows, for a page that shows more; its styles are ``page.css``."""
+    levels = [item.dialogue.acoustics.snr_db for item in corpus]
     sections = (
         _head(stats),
         _phases(phases or {}),
@@ -61,12 +72,7 @@ def render(corpus: Corpus, stats: Stats, *, phases: Mapping[str, float] | None =
         _speakers(stats),
         _section("Examples", "".join(_example(item) for item in examples(corpus, 14))),
     )
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(stats.name)}</title><style>{css}</style></head><body>{''.join(sections)}</body></html>\n"
-    )
+    return "".join(sections)
 
 
 def _section(title: str, body: str) -> str:

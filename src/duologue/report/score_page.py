@@ -23,8 +23,11 @@ _OTHER = "#8a94a0"
 _PARTS = ("behaviour", "speed", "relevance", "naturalness")
 
 
-def render(card: Scorecard, gallery: Sequence[GalleryItem]) -> str:
-    """The page for ``card``; ``gallery`` holds the items to show, in order (see ``score_gallery.choose``)."""
+def render(card: Scorecard, gallery: Sequence[GalleryItem], *, more: str = "") -> str:
+    """The page for ``card``; ``gallery`` holds the items to show, in order (see ``score_gallery.choose``).
+
+    ``more`` is HTML of ours for the end of the page, such as the corpus's own figures.
+    """
     return page(
         f"{card.system or 'run'} on {card.corpus}",
         (
@@ -38,6 +41,7 @@ def render(card: Scorecard, gallery: Sequence[GalleryItem]) -> str:
             section("How it was scored", _methods(card)),
             section("Items to listen to", _gallery(gallery)),
             section("Not scored", _accounting(card)),
+            more,
         ),
     )
 
