@@ -141,11 +141,10 @@ def _run(corpus: Corpus, spec: str, out: Path, o: dict[str, Any]) -> tuple[RunSu
         limit=o["time_limit"],
     )
     if live:
-        seconds = sum(i.file().length / i.file().sample_rate + tail for i in items)
         at_once = min(o["sessions"], system.at_once or o["sessions"])
-        click.echo(
-            f"{len(items)} dialogues, about {seconds / at_once / 60:.1f} min with {at_once} calls at once", err=True
-        )
+        lengths = [i.file().length / i.file().sample_rate + (tail if mode == "fixed" else 8.0) for i in items]
+        minutes = max(sum(lengths) / at_once, max(lengths)) / 60
+        click.echo(f"{len(items)} dialogues, about {minutes:.1f} min with {at_once} calls at once", err=True)
     with bar("running", len(items)) as advance:
         work = run(
             system,

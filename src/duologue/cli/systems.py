@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from importlib import import_module
 from typing import Any
 
 import click
@@ -62,14 +61,18 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at (baseline only).")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port; 0 takes a free one.  [default: 0]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the baseline listens at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), help="Port; 0 takes a free one.  [default: baseline 8080, else 0]"
+)
 @click.option("--behaviour", metavar="JSON", help="What an instrument does: '{\"reply_after\": 0.3}'.")
 @click.option("--llm", metavar="URL", help="Let the baseline answer by this OpenAI-compatible endpoint.")
 @click.option("--llm-model", default="", help="Model of that endpoint.")
 @click.option("--key-env", default="", metavar="VAR", help="Environment variable that holds that endpoint's key.")
+@click.option("--instructions", default="", help="What that model is told about its part.")
+@click.option("--language", type=click.Choice(["en", "zh"]), help="Of the baseline's calls, where all are in one.")
 @click.option("--voice", default="", help="The baseline's voice: kokoro or espeak.")
-def serve(name: str, host: str, port: int, behaviour: str | None, **o: Any) -> None:
+def serve(name: str, host: str, port: int | None, behaviour: str | None, **o: Any) -> None:
     """Serve NAME (baseline, or an instrument) until interrupted; prints how to reach it.
 
     \b
@@ -78,7 +81,7 @@ def serve(name: str, host: str, port: int, behaviour: str | None, **o: Any) -> N
     if name == "baseline":
         if behaviour is not None:
             raise UserError("only instruments are programmed", field="--behaviour", value=behaviour)
-        _baseline(host, port, {k: v for k, v in o.items() if v})
+        _baseline(host, 8080 if port is None else port, {k: v for k, v in o.items() if v})
         return
     instruments = _instruments()
     if name not in instruments:
@@ -92,7 +95,7 @@ def serve(name: str, host: str, port: int, behaviour: str | None, **o: Any) -> N
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Instrument(name, told, port=port) as server:
+    with Instrument(name, told, port=port or 0) as server:
         if not server.url:
             raise UserError("cannot listen there", field="--port", value=port, mend="choose another, or leave it out")
         click.echo(server.spec)
@@ -110,7 +113,7 @@ def _instruments() -> dict[str, str]:
 
 def _baseline(host: str, port: int, options: dict[str, Any]) -> None:
     try:
-        serve = import_module("duologue.systems.baseline").serve
+        from duologue.systems.baseline import serve
     except ModuleNotFoundError as error:
         raise UserError(
             f"the baseline needs the package {error.name!r}", mend="pip install 'duologue[live,vad,asr,espeak]'"
