@@ -150,6 +150,7 @@ def test_exit_codes_and_going_on(corpus: Path, tmp_path: Path) -> None:
         (("--system", "ws:ws://127.0.0.1:9", "--echo", "loud"), "not a level of echo"),
         (("--system", "degenerate:nobody"), "no such system"),
         (("--system", "degenerate:mute", "--mode", "adaptive"), "whole audio at once"),
+        (("--system", "ws:ws://127.0.0.1:9", "--keep", corpus), "the folder is not empty"),
         ((), "nothing to run"),
         (("--system", "ws:ws://127.0.0.1:9", "--wav-dir", tmp_path), "neither a corpus nor a system"),
     ):

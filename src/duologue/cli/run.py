@@ -84,6 +84,8 @@ def command(corpus: Path | None, spec: str | None, out: Path, wav_dir: Path | No
         raise UserError(
             "a run has no page of its own", field="--html", mend=f"duologue score {corpus} {out} --html PAGE"
         )
+    if (keep := o["keep"]) is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise UserError("the folder is not empty", field="--keep", value=str(keep), mend="give a new folder")
     opened = Corpus(corpus, track="duplex", language=o["language"], scenario=o["scenario"], split=o["split"])
     summary, system = _run(opened, spec, out, o)
     result: dict[str, Any] = {"run": str(out), **msgspec.to_builtins(summary)}
