@@ -1,0 +1,1 @@
+"""Track 1 without a judge: trajectories, causes, recognition, expression, multiple choice."""
