@@ -6,13 +6,13 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning,live
-TEST_EXTRAS = $(DEMO_EXTRAS),asr,world,dev
+DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning,live,asr
+TEST_EXTRAS = $(DEMO_EXTRAS),world,dev
 
 .PHONY: demo test test-all lint bench peers clean help
 
 help:
-	@echo "make demo      install, build the demo corpus, print its figures, write report.html"
+	@echo "make demo      install, build the demo corpus, call and score a system, write report.html"
 	@echo "make test      install, lint, type-check, run the tests (a few minutes)"
 	@echo "make test-all  the longer proofs too"
 	@echo "make bench     the benchmarks, each prints its ratios"
