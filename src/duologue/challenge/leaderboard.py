@@ -7,15 +7,13 @@ Track 2: Int and Rej are r1 of the mean over zh and en; the delay score is
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from duologue.challenge.team_table import TeamRow, read_rows
 from duologue.errors import UserError
 from duologue.score.profiles.humdial2026.totals import (
     LBASE,
@@ -26,7 +24,6 @@ from duologue.score.profiles.humdial2026.totals import (
     total_score,
 )
 
-LARGEST = 16 * 2**20
 # "published": those of 2026. "teams": the fastest team, and the row named Baseline, which is how they came about.
 Anchors = Literal["published", "teams"]
 BASELINE = "baseline"
@@ -58,34 +55,15 @@ def read_duplex(path: Path) -> list[DuplexTeam]:
 
     Other columns are left alone, and so are empty lines. UserError names file, line and column of what is wrong.
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     teams: list[DuplexTeam] = []
     where: dict[str, int] = {}
-    header: dict[str, int] = {}
-    try:
-        for cells in lines:
-            if not any(c.strip() for c in cells):
-                continue
-            if not header:
-                header = _header(cells, f"{path}:{lines.line_num}")
-                continue
-            row = _Row(header, cells, f"{path}:{lines.line_num}")
-            team = row.text("team")
-            if team in where:
-                raise UserError(f"the team of line {where[team]} again", where=row.where, field="team", value=team)
-            where[team] = lines.line_num
-            teams.append(
-                DuplexTeam(
-                    team=team,
-                    interruption=row.score("int"),
-                    rejection=row.score("rej"),
-                    delay=row.number("delay", 0, 1e6, "seconds above 0", above=True),
-                )
-            )
-    except csv.Error as error:
-        raise UserError(f"broken CSV: {error}", where=f"{path}:{lines.line_num}") from None
-    if not teams:
-        raise UserError("no team", where=str(path), allowed=_COLUMNS)
+    for row in read_rows(path, _wrong_columns, _COLUMNS):
+        team = row.text("team")
+        if team in where:
+            raise UserError(f"the team of line {where[team]} again", where=row.where, field="team", value=team)
+        where[team] = row.line
+        delay = row.number("delay", 0, 1e6, "seconds above 0", above=True)
+        teams.append(DuplexTeam(team=team, interruption=_score(row, "int"), rejection=_score(row, "rej"), delay=delay))
     return teams
 
 
@@ -146,61 +124,19 @@ def anchors_of(
 _COLUMNS = "team,int_zh,int_en,rej_zh,rej_en,delay or team,int,rej,delay"
 
 
-def _header(cells: Sequence[str], where: str) -> dict[str, int]:
-    names = [c.strip().casefold() for c in cells]
-    if twice := next((n for n in names if n and names.count(n) > 1), None):
-        raise UserError("a column comes twice", where=where, field=twice, allowed=_COLUMNS)
-    header = {n: i for i, n in enumerate(names)}
+def _wrong_columns(header: dict[str, int]) -> str:
     missing = [n for n in ("team", "delay") if n not in header]
     for part in ("int", "rej"):
         by_language = [f"{part}_zh", f"{part}_en"]
         there = [n for n in by_language if n in header]
         if part in header and there:
-            raise UserError(f"both {part} and {there[0]}: which counts?", where=where, allowed=_COLUMNS)
+            return f"both {part} and {there[0]}: which counts?"
         if part not in header:
             missing += [n for n in by_language if n not in header] if there else [part]
-    if missing:
-        raise UserError(f"no column {', '.join(missing)}", where=where, value=", ".join(names), allowed=_COLUMNS)
-    return header
+    return f"no column {', '.join(missing)}" if missing else ""
 
 
-class _Row:
-    def __init__(self, header: dict[str, int], cells: Sequence[str], where: str) -> None:
-        self._header, self._cells, self.where = header, cells, where
-        if len(cells) > len(header):
-            raise UserError("more cells than columns", where=where, value=len(cells), allowed=str(len(header)))
-
-    def text(self, column: str) -> str:
-        at = self._header[column]
-        text = self._cells[at].strip() if at < len(self._cells) else ""
-        if not text:
-            raise UserError("empty", where=self.where, field=column)
-        return text
-
-    def number(self, column: str, low: float, high: float, allowed: str, *, above: bool = False) -> float:
-        text = self.text(column)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (low <= value <= high) or (above and value == low) or "_" in text:
-            raise UserError("not a number in range", where=self.where, field=column, value=text, allowed=allowed)
-        return value
-
-    def score(self, part: str) -> float:
-        if part in self._header:
-            return self.number(part, 0, 100, "0-100")
-        return language_mean([self.number(f"{part}_{language}", 0, 100, "0-100") for language in ("zh", "en")])
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UserError("too large a table", where=str(path), allowed=f"up to {LARGEST} bytes")
-        data = path.read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError("not UTF-8", where=f"{path}:{line}") from None
+def _score(row: TeamRow, part: str) -> float:
+    if part in row.header:
+        return row.number(part, 0, 100, "0-100")
+    return language_mean([row.number(f"{part}_{language}", 0, 100, "0-100") for language in ("zh", "en")])

@@ -18,6 +18,7 @@ from duologue.corpus.write import write_atomic
 from duologue.errors import UserError
 
 if TYPE_CHECKING:
+    from duologue.judge.emotion import EmotionJudge
     from duologue.listen.transcribe import Listener
     from duologue.remote.chat import ChatEndpoint
     from duologue.report.score_gallery import GalleryItem
@@ -52,6 +53,7 @@ def command() -> None:
     \b
     Examples:  duologue score data/demo RUN --html score.html
                duologue score OFFICIAL_DIR --layout humdial --profile humdial2026
+               duologue score OFFICIAL_DIR --layout humdial --track emotion --judgements judged.jsonl
                duologue score explain data/demo RUN 4f21c0 --png item.png
                duologue score diff data/demo RUN_A RUN_B --junit diff.xml
                duologue score selfcheck data/demo
@@ -91,6 +93,25 @@ def _filters(f: Any) -> Any:
     help="How to score: corrected (default), or as the challenge or Full-Duplex-Bench did.",
 )
 @click.option("--layout", type=click.Choice(["duologue", "humdial"]), default="duologue", show_default=True)
+@click.option(
+    "--track",
+    type=click.Choice(["duplex", "emotion"]),
+    default="duplex",
+    show_default=True,
+    help="Of the official layout: full-duplex or emotional dialogues.",
+)
+@click.option("--reference", type=FOLDER, help="Folder of the official reference, track emotion.")
+@click.option(
+    "--judgements", type=FILE, help="Official judgements, JSON Lines of {dialogue_id, scores}, track emotion."
+)
+@click.option("--judge-audio", is_flag=True, help="Send the judge audio too, track emotion.")
+@click.option(
+    "--target",
+    type=click.Choice(["second", "last"]),
+    default="second",
+    show_default=True,
+    help="Which turn that is not neutral is scored for empathy: as the released code, or as the readme.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 @click.option("--html", type=FILE, help="Write a page with figures, timelines and audio.")
 @click.option("--with-corpus", is_flag=True, help="Add the figures of the corpus to the page.")
@@ -101,7 +122,12 @@ def _filters(f: Any) -> Any:
 @click.option("--lbase", type=float, help="Anchor of the delay score, seconds.")
 @click.option("--judge", metavar="URL", help="Judge naturalness (or official tags) by this OpenAI-compatible endpoint.")
 @click.option("--judge-model", help="Model of the judge.")
-@click.option("--judge-prompt", type=FILE, help="The user's own prompt file for official tags.")
+@click.option(
+    "--judge-prompt",
+    type=FILE,
+    multiple=True,
+    help="The user's own prompt file: for official tags, or one for each task of track emotion (repeat the option).",
+)
 @click.option(
     "--relevance",
     type=click.Choice(["rank", "judge"]),
@@ -114,7 +140,10 @@ def _filters(f: Any) -> Any:
 def run_command(corpus: Path, run: Path | None, profile: str | None, layout: str, **o: Any) -> None:
     """Score RUN on CORPUS; with --layout humdial, score a folder in the challenge's own layout."""
     if layout == "humdial":
-        _official_folder(corpus, run, profile=profile or "humdial2026", **o)
+        if o["track"] == "emotion":
+            _official_emotion(corpus, run, profile=profile or "humdial2026", **o)
+        else:
+            _official_folder(corpus, run, profile=profile or "humdial2026", **o)
         return
     if run is None:
         raise UserError("no run to score", mend="duologue score CORPUS RUN")
@@ -389,7 +418,8 @@ def _official(corpus: Corpus, run: Run, *, as_json: bool, **o: Any) -> None:
     from duologue.score.profiles.humdial2026.score_run import score_run
 
     ears, reader = _parts(corpus, o)
-    judge = TagJudge(_judge_endpoint(o), o["cache"], o["judge_prompt"]) if o["judge"] else None
+    prompt = o["judge_prompt"][-1] if o["judge_prompt"] else None
+    judge = TagJudge(_judge_endpoint(o), o["cache"], prompt) if o["judge"] else None
     with bar("scoring", len(corpus)) as advance:
         found = score_run(
             corpus,
@@ -411,14 +441,7 @@ def _official_folder(folder: Path, submission: Path | None, *, profile: str, as_
     from duologue.score.profiles.humdial2026.layout import find
     from duologue.score.profiles.humdial2026.read import read_item
 
-    if profile != "humdial2026":
-        raise UserError(
-            "this layout is scored by the official profile",
-            field="--profile",
-            value=profile,
-            allowed="humdial2026",
-            mend="for another profile bring it in first: duologue import humdial",
-        )
+    _only_official(profile)
     found = find(
         submission or folder, beside=folder if submission else None, key=o["key"], language=o["language"] or ""
     )
@@ -431,6 +454,68 @@ def _official_folder(folder: Path, submission: Path | None, *, profile: str, as_
     for file, why in found.problems:
         click.echo(f"note: {file}: {why}", err=True)
     _print_official(evaluate(items, _options(o)), "the folder's tag files", as_json)
+
+
+def _official_emotion(folder: Path, submission: Path | None, *, profile: str, as_json: bool, **o: Any) -> None:
+    from duologue.score.profiles.humdial2026.emotion.evaluate import evaluate
+    from duologue.score.profiles.humdial2026.emotion.judgements import judge, read_judgements
+    from duologue.score.profiles.humdial2026.emotion.read import read
+
+    _only_official(profile)
+    if submission is not None and o["reference"] is not None:
+        raise UserError("the reference is given twice", field="--reference", mend="duologue score REFERENCE SUBMISSION")
+    reference = folder if submission is not None else o["reference"]
+    read_in = read(submission or folder, reference, target=o["target"], language=o["language"])
+    judges = _emotion_judges(o) if o["judge"] else []
+    with bar("judging", sum(r.task == j.task for j in judges for r in read_in.replies)) as advance:
+        at = 0
+
+        def progress(done: int, _: int) -> None:
+            nonlocal at
+            advance(done - at)
+            at = done
+
+        found = judge(read_in, judges, progress) if judges else {}
+    methods = {d: f"judge {j.name}/{j.version} by {o['judge_model']}" for j in judges for d in j.dimensions}
+    problems = []
+    if o["judgements"] is not None:
+        given, problems = read_judgements(o["judgements"], read_in)
+        found |= given
+        methods |= {d: f"file {o['judgements'].name}" for d in given}
+    score = evaluate(read_in, found, target=o["target"], methods=methods, problems=problems)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(score), indent=1))
+        return
+    from duologue.report.official_emotion_text import official_emotion
+
+    Console(highlight=False).print(official_emotion(score))
+
+
+def _emotion_judges(o: dict[str, Any]) -> list[EmotionJudge]:
+    from duologue.judge.emotion import EmotionJudge, prompt_task
+    from duologue.judge.grades import DIMENSIONS
+
+    prompts = {prompt_task(path): path for path in o["judge_prompt"]}
+    endpoint, judges = _judge_endpoint(o), []
+    for task in DIMENSIONS:
+        prompt = prompts.get(task)
+        # With a prompt file the one request that carries the audio asks for everything, as the scripts do.
+        voices = [True] if prompt and o["judge_audio"] and task == "empathy" else [False]
+        if o["judge_audio"] and task == "empathy" and not prompt:
+            voices = [False, True]
+        judges += [EmotionJudge(endpoint, o["cache"], task, o["repeats"], voice=v, prompt_file=prompt) for v in voices]
+    return judges
+
+
+def _only_official(profile: str) -> None:
+    if profile != "humdial2026":
+        raise UserError(
+            "this layout is scored by the official profile",
+            field="--profile",
+            value=profile,
+            allowed="humdial2026",
+            mend="for another profile bring it in first: duologue import humdial",
+        )
 
 
 def _print_official(score: OfficialScore, tags_from: str, as_json: bool) -> None:

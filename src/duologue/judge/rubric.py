@@ -14,7 +14,7 @@ from duologue.remote.cache import digest
 
 
 class Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that is graded 1 to 5; ``anchors`` says what each grade means."""
+    """One thing that is graded; ``anchors`` says what each grade means, and only those are given."""
 
     id: str
     title: str
@@ -53,7 +53,7 @@ class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         fields: dict[str, Any] = {"reason": {"type": "string"}}
         if self.dimensions:
             fields["reply_language"] = {"type": "string", "enum": ["en", "zh", "other"]}
-            fields |= {d.id: {"type": "integer", "enum": [1, 2, 3, 4, 5]} for d in self.dimensions}
+            fields |= {d.id: {"type": "integer", "enum": sorted(d.anchors)} for d in self.dimensions}
         else:
             fields["tag"] = {"type": "string", "enum": list(self.answers)}
         return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
