@@ -51,10 +51,10 @@ def estimate(
     )
 
 
-def f1(hits: npt.ArrayLike, gold: npt.ArrayLike, said: npt.ArrayLike, clusters: Clusters) -> Estimate:
-    """2 sum(hits) / (sum(gold) + sum(said)) over items [n]; None where neither side holds anything."""
-    whole = np.asarray(gold, np.float64) + np.asarray(said, np.float64)
-    return estimate(*share(2 * np.asarray(hits, np.float64), whole), clusters, "pooled F1")
+def f1(counts: npt.ArrayLike, clusters: Clusters) -> Estimate:
+    """2 sum(hits) / (sum(gold) + sum(said)) of ``counts`` [n, 3]: hits, gold, said. None where neither holds any."""
+    table = np.asarray(counts, np.float64)
+    return estimate(*share(2 * table[:, 0], table[:, 1] + table[:, 2]), clusters, "pooled F1")
 
 
 def harmonic(

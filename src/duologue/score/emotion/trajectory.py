@@ -132,9 +132,9 @@ def score(items: Sequence[Traced], clusters: Clusters) -> TrajectoryScores:
         exact=rate([exact(t) for t in items], clusters),
         turn_macro_f1=macro_f1(np.asarray(at, np.int64), gold, said, codes, n, clusters),
         edit_similarity=clustered_mean([edit_similarity(t) for t in items], clusters),
-        transition_strict=f1(*strict.T, clusters),
-        transition_order=f1(*order.T, clusters),
-        trigger_turn=f1(*trigger.T, clusters),
+        transition_strict=f1(strict, clusters),
+        transition_order=f1(order, clusters),
+        trigger_turn=f1(trigger, clusters),
         placed=rate([t.placed and any(t.said) for t in items], clusters),
     )
 
