@@ -176,7 +176,7 @@ class Adaptive:
         """Begin the next turn if its piece should begin in this frame; leave out what can no longer happen."""
         while self._next < len(self._cues):
             cue = self._cues[self._next]
-            if cue.turn.kind != "turn" and cue.after == "room" and cue.asked is None and self._orphan(cue):
+            if self._orphan(cue):
                 self._leave(cue, "what it follows was not played")
                 continue
             due = self._due(cue, heard)
@@ -222,7 +222,7 @@ class Adaptive:
 
     def _answered(self, cue: _Cue, heard: Heard) -> float | None:
         s = self.settings
-        answer = self._answer(cue, heard)
+        answer = self._answer(cue.asked, heard)
         waited = heard.now - self._played[self._last].end if self._last is not None else heard.now
         if answer is None:
             return heard.now if waited >= s.patience and heard.silent_since is not None else self._tired(waited, heard)
@@ -240,7 +240,7 @@ class Adaptive:
     def _inside(self, cue: _Cue, heard: Heard, earliest: float) -> float | str | None:
         """Into an answer: as long after its onset as in the dialogue, or sooner where it may not last so long."""
         s = self.settings
-        answer = self._answer(cue, heard)
+        answer = self._answer(cue.asked, heard)
         asked = self._played[cue.asked].end if cue.asked is not None and cue.asked in self._played else 0.0
         if answer is None:
             if heard.now >= asked + s.patience:
@@ -256,20 +256,20 @@ class Adaptive:
         # Into a breath between two sentences nobody interrupts: wait until the system sounds again.
         return max(due, heard.now) if _sounding(heard) else None
 
-    def _answer(self, cue: _Cue, heard: Heard) -> tuple[float, float | None, float] | None:
-        """Onset of the answer to the turn that ``cue`` refers to, its end so far (None while the system speaks), and
-        how long it was heard in all; None before it begins.
+    def _answer(self, asked: int | None, heard: Heard) -> tuple[float, float | None, float] | None:
+        """Onset of the answer to cue ``asked``, its end so far (None while the system speaks), and for how long it was
+        heard; None before it begins.
 
         Talk that goes on from before that turn counts once the turn is over: the user cannot tell it from an answer.
         """
-        if cue.asked is None or cue.asked not in self._played:
+        if asked is None or asked not in self._played:
             return None
-        asked = self._played[cue.asked]
-        first = max(asked.start + _REFLEX, asked.end - _EARLY)
+        turn = self._played[asked]
+        first = max(turn.start + _REFLEX, turn.end - _EARLY)
         voice = [
-            (max(a, asked.end if a < first else a), b)
+            (max(a, turn.end if a < first else a), b)
             for a, b in heard.voice
-            if a >= first or (b is None and heard.now > asked.end + self.settings.over)
+            if a >= first or (b is None and heard.now > turn.end + self.settings.over)
         ]
         if not voice:
             return None
@@ -286,8 +286,7 @@ class Adaptive:
         if waited >= s.longest:
             return True
         if _wants_reply(self._dialogue.turns, last.turn, self._main.id):
-            cue = _Cue(last.turn, "answer", 0.0, self._last, last.cut, last.spans, False)
-            answer = self._answer(cue, heard)
+            answer = self._answer(self._last, heard)
             if answer is not None and answer[2] >= _FILLER:
                 return quiet
         return quiet and waited >= s.patience
@@ -327,8 +326,9 @@ class Adaptive:
         return cue.turn.role == "user" and cue.turn.kind in ("turn", "interruption") and bool(wants)
 
     def _orphan(self, cue: _Cue) -> bool:
-        """Whether the turn just before ``cue`` in the user's room was left out."""
-        return self._next > 0 and self._next - 1 not in self._played and cue.turn.role != "third_party"
+        """Whether ``cue`` goes on from the turn before it in the user's room, and that was left out."""
+        follows = cue.after == "room" and (cue.turn.role == "addressee" or cue.turn.kind == "others_directed")
+        return follows and self._next - 1 not in self._played
 
     def _leave(self, cue: _Cue, why: str) -> None:
         self._not_exercised(cue, why)
