@@ -51,8 +51,14 @@ def system_options(f: Any) -> Any:
 @click.option("--tail", type=float, help="Listen so long after the user's last word, s.  [default: 8]")
 @click.option("--delay", type=float, default=0.0, show_default=True, help="Hold back playback against jitter, s.")
 @click.option("--frame-ms", type=int, default=20, show_default=True, help="Length of a frame of the user's audio.")
-@click.option("--attempts", type=int, default=3, show_default=True, help="Calls an item where connections break.")
-@click.option("--item-limit", type=float, default=1800.0, show_default=True, help="Longest that an item may take, s.")
+@click.option(
+    "--attempts",
+    type=click.IntRange(1, 20),
+    default=3,
+    show_default=True,
+    help="Calls an item where connections break.",
+)
+@click.option("--item-limit", type=float, help="Longest that an item may take, s.  [default: 1800, a command 300]")
 @click.option("--time-limit", type=float, default=0.0, help="Longest that the run may take, s.  [default: none]")
 @click.option(
     "--prefix-test/--no-prefix-test", default=True, show_default=True, help="Test whether commands look ahead."
@@ -137,7 +143,7 @@ def _run(corpus: Corpus, spec: str, out: Path, o: dict[str, Any]) -> tuple[RunSu
     # An adaptive user listens to the end by itself.
     tail = o["tail"] if o["tail"] is not None else 0.2 if mode == "adaptive" else 8.0
     settings = RunSettings(
-        call=CallSettings(frame_ms=o["frame_ms"], tail=tail, delay=o["delay"], limit=o["item_limit"]),
+        call=CallSettings(frame_ms=o["frame_ms"], tail=tail, delay=o["delay"], limit=o["item_limit"] or 1800.0),
         sessions=o["sessions"],
         attempts=o["attempts"],
         limit=o["time_limit"],
@@ -168,7 +174,7 @@ def open_system_of(spec: str, o: dict[str, Any]) -> System:
     from duologue.systems.system import Settings
 
     names = ("key_env", "model", "voice", "instructions", "ca_file", "plain_key")
-    limit = {"time_limit": o["item_limit"]} if "item_limit" in o else {}
+    limit = {"time_limit": o["item_limit"]} if o.get("item_limit") else {}
     return open_system(spec, Settings(**{k: o[k] for k in names}, **limit))
 
 
