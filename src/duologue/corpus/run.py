@@ -78,6 +78,11 @@ class Run:
         return list(self._broken)
 
     @property
+    def observed(self) -> frozenset[str]:
+        """The dialogues that ``observations.jsonl`` tells of."""
+        return frozenset(self._declared)
+
+    @property
     def looking_ahead(self) -> list[str]:
         """The dialogues in which the system was found to depend on what had not yet been said."""
         return sorted(id for id, seen in self._declared.items() if seen.looks_ahead)
