@@ -21,6 +21,7 @@ VERBS = {
     "run": "Run a system on a corpus, live or not; diagnose logged calls.",
     "talk": "Have one exchange with a system and see its timeline.",
     "score": "Score a system's run; explain, compare, self-check.",
+    "agree": "Measure how far raters agree, and a judge with them.",
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from duologue.score.parts import Words
     from duologue.score.profiles.corrected.evaluate import Reader
     from duologue.score.profiles.humdial2026.ears import OfficialEars
+    from duologue.score.profiles.humdial2026.emotion.submission import Problem
     from duologue.score.profiles.humdial2026.item import OfficialOptions, OfficialScore
     from duologue.score.scorecard import Scorecard
     from duologue.score.text_reader import TextReader
@@ -477,11 +478,11 @@ def _official_emotion(folder: Path, submission: Path | None, *, profile: str, as
 
         found = judge(read_in, judges, progress) if judges else {}
     methods = {d: f"judge {j.name}/{j.version} by {o['judge_model']}" for j in judges for d in j.dimensions}
-    problems = []
+    problems: list[Problem] = []
     if o["judgements"] is not None:
         given, problems = read_judgements(o["judgements"], read_in)
         found |= given
-        methods |= {d: f"file {o['judgements'].name}" for d in given}
+        methods |= dict.fromkeys(given, f"file {o['judgements'].name}")
     score = evaluate(read_in, found, target=o["target"], methods=methods, problems=problems)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(score), indent=1))
