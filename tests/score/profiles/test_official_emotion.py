@@ -542,7 +542,7 @@ def test_a_judge_that_cannot_be_reached_costs_no_free_points(tmp_path: Path, mon
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     found = read(tree(tmp_path, 1))
     with serving() as server, ChatEndpoint(server.url, MODEL, clock=NoWait()) as endpoint:
-        server.faults.extend([closes] * 20)
+        server.faults.extend([closes] * 10)  # two requests, five attempts each
         seen: list[tuple[int, int]] = []
         judges = [EmotionJudge(endpoint, None, "trajectory"), EmotionJudge(endpoint, None, "empathy", voice=True)]
         judged = judge(found, judges[:1], lambda done, of: seen.append((done, of)))
