@@ -85,6 +85,22 @@ def humdial(**given: Any) -> None:
     _import("humdial", given)
 
 
+def _text(name: str, what: str) -> None:
+    """A verb for a corpus of text alone; all of these take the same options."""
+
+    @command.command(name, help=what)
+    @_common
+    @click.option("--split", default="unassigned", show_default=True, help="Of every dialogue.")
+    def verb(**given: Any) -> None:
+        _import(name, given)
+
+
+_text("reccon", "RECCON-style JSON: text, emotions, causes.")
+_text("ecf", "ECF-style JSON: text, emotions, emotion-cause pairs.")
+_text("meld", "MELD-style CSV: text and emotions.")
+_text("emotiontalk", "EmotionTalk-style CSV: text and emotions, marks of overlap.")
+
+
 def _import(name: str, given: dict[str, Any]) -> None:
     src, out, as_json = given.pop("src"), given.pop("out"), given.pop("as_json")
     module = registry.load("formats", name)
