@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 
 from duologue.corpus.event import RealisedEvent
-from duologue.corpus.observation import SentTurn
+from duologue.corpus.observation import SaidWord, SentTurn
 from duologue.errors import UserError
 from duologue.live.clock import Clock, Pacer, SystemClock, phase
 from duologue.live.heard import Heard
 from duologue.live.latency import split_latency
 from duologue.live.playback import Cut, Gap, Player
+from duologue.live.said import Mark, said_words
 from duologue.live.source import RATE, Source, fit, resampled
 from duologue.systems.arrival import Audio, Flush, Int16, ProtocolEvent, ResponseDone, TranscriptDelta
 from duologue.systems.session import Hangup, Session, SessionError
@@ -57,6 +58,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What a call leaves. ``user`` as sent and ``system`` as heard are int16 [n] at 16 kHz, of one length.
 
+    ``words`` are those of the system's transcript that were heard, their times estimated, in samples at 16 kHz.
     ``gaps`` and ``cuts`` are in samples at ``player_rate``. ``failure`` is why the call ended too soon, if it did.
     """
 
@@ -68,6 +70,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Kept, ...] = ()
     events_left_out: int = 0
     transcript: tuple[tuple[float, TranscriptDelta], ...] = ()
+    words: tuple[SaidWord, ...] = ()
     latency: dict[str, float] = {}
     player_rate: int = RATE
     gaps: tuple[Gap, ...] = ()
@@ -120,6 +123,8 @@ class _Call:
         self.events: list[Kept] = []
         self.event_bytes = self.left_out = 0
         self.transcript: list[tuple[float, TranscriptDelta]] = []
+        # Pieces of the system's transcript, by the sample of the player's from which they are heard.
+        self.said: list[Mark] = []
         self.frames: list[Int16] = []
         self.notes: list[str] = []
 
@@ -212,12 +217,15 @@ class _Call:
                     what = "sent half an hour of audio ahead of its playback"
                     raise SessionError(what, where=self.session.where, kind="system")
             elif isinstance(arrival, Flush):
+                self.said = [m for m in self.said if m[0] < at * self.player.rate]
                 for cut in self.player.flush(at):
                     await self.session.truncate(cut.item, cut.played * 1000 / self.player.rate)
             elif isinstance(arrival, TranscriptDelta):
                 if len(self.transcript) < MOST_EVENTS:
                     self.heard.note(at, arrival)
                     self.transcript.append((round(at, 4), arrival))
+                    if arrival.role == "system" and arrival.text:
+                        self.said.append((max(self.player.end, round(at * self.player.rate)), arrival.text))
             elif isinstance(arrival, ResponseDone):
                 self.player.done()
             elif isinstance(arrival, ProtocolEvent):
@@ -250,6 +258,7 @@ class _Call:
             events=tuple(self.events),
             events_left_out=self.left_out,
             transcript=tuple(self.transcript),
+            words=said_words(self.said, self.player.stretches(), RATE / self.player.rate),
             latency=latency,
             player_rate=self.player.rate,
             gaps=tuple(self.player.gaps),

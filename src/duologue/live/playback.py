@@ -110,6 +110,18 @@ class Player:
         self.cuts += cuts
         return cuts
 
+    def stretches(self) -> list[tuple[int, int]]:
+        """Where there was sound to play, [start, end): an answer with its stalls is one stretch."""
+        out: list[tuple[int, int]] = []
+        last = None
+        for piece in self.pieces:
+            if out and piece.item == last:
+                out[-1] = (out[-1][0], piece.end)
+            else:
+                out.append((piece.start, piece.end))
+            last = piece.item
+        return out
+
     def playing(self, at: float) -> bool:
         """Whether something is being played, or waits to be, at ``at``."""
         return self._end > math.ceil(at * self.rate - 1e-6)

@@ -171,7 +171,10 @@ class _Run:
             )
         except SessionError as failure:
             return nothing(item.id, failure, attempt), failure
-        seen = await self._aside(partial(keep, folder, item.id, recording, attempts=attempt))
+        words = recording.words
+        seen = await self._aside(
+            partial(keep, folder, item.id, recording, words=words, words_from="run" if words else "", attempts=attempt)
+        )
         return seen, recording.failure
 
     async def _offline(self, system: OfflineSystem, item: OpenDialogue) -> Observation:

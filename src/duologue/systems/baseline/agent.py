@@ -23,11 +23,11 @@ import numpy.typing as npt
 from duologue.listen.silero import FRAME, Silero
 from duologue.listen.silero import RATE as EAR_RATE
 from duologue.systems.arrival import Int16
-from duologue.systems.baseline.manager import Decision, Floor, Manager
+from duologue.systems.baseline.manager import SORRY, Decision, Floor, Manager
 from duologue.systems.baseline.mouth import RATE, Spoken, sentences
 from duologue.systems.baseline.recognise import Utterance
 from duologue.systems.baseline.turn_end import patience
-from duologue.systems.baseline.voiceprint import SAME, VoicePrint, voiceprint
+from duologue.systems.baseline.voiceprint import SAME, SAME_SHORT, VoicePrint, voiceprint
 
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
@@ -40,12 +40,16 @@ _LEAST, _BEFORE, _PEEK = 0.1, 0.3, 0.2
 _EARLY, HOLD = 0.65, 1.3
 # Speech that begins so soon after an answer of ours belongs to the turn that we had taken for over, if it was not long
 # before; it stops us after so much speech.
-_TOO_SOON, _JUST_ENDED, _YIELD = 1.2, 4.0, 0.25
+_TOO_SOON, _JUST_ENDED, _YIELD = 0.8, 2.2, 0.6
 # A turn is given up where the recogniser has not answered after so much silence.
 _PATIENCE_WITH_EARS = 12.0
+# Silence after which it asks what was meant, where nobody has been understood yet.
+_ASK_BACK = 2.5
 # Audio goes out in pieces of this length, this far ahead of being played.
 _PIECE, _AHEAD = 0.1, 0.5
 _KEPT = 45.0
+# Voiced seconds after which a voice is compared for the first and for the second time.
+_SOME, _ENOUGH = 0.6, 1.2
 
 
 class Line(Protocol):
@@ -102,7 +106,9 @@ class _Turn:
         self.covers = -1
         self.asked = -1
         self.sounds_over: float | None = None
-        self.stranger: bool | None = None
+        # How often the voice was compared, and what came of it; where this speech itself began.
+        self.compared, self.stranger = 0, False
+        self.own = start
         self.judged = False
 
 
@@ -244,13 +250,16 @@ class Agent:
     async def _over(self, turn: _Turn, silence: float) -> None:
         """Speech over an answer: ignore it, hold the answer back, or go on watching."""
         spoken = turn.voiced * FRAME / EAR_RATE
+        stranger = self._is_stranger(turn)
+        if turn.joined and stranger:
+            turn.start, turn.joined = turn.own, False
         if turn.joined:
             if spoken >= _YIELD:
                 await self._hold(turn)
             return
         if spoken >= _EARLY and turn.asked < 0 and turn.job is None:
             self._listen(turn, judged=False)
-        if self._is_stranger(turn):
+        if stranger:
             return
         if turn.words is not None and not turn.judged and turn.covers >= 0:
             turn.judged = True
@@ -269,11 +278,12 @@ class Agent:
 
     def _is_stranger(self, turn: _Turn) -> bool:
         """Whether the voice is not the enrolled one's, as soon as there is enough of it; False until then."""
-        if turn.stranger is None and self._user is not None and turn.voiced * FRAME >= 0.6 * EAR_RATE:
-            found = voiceprint(self._sound(turn.start, turn.last))
-            if found is not None:
-                turn.stranger = found.distance(self._user) > SAME
-        return bool(turn.stranger)
+        for known, least, same in ((0, _SOME, SAME_SHORT), (1, _ENOUGH, SAME)):
+            if self._user is not None and turn.compared == known and turn.voiced * FRAME >= least * EAR_RATE:
+                turn.compared = known + 1
+                found = voiceprint(self._sound(turn.own, turn.last))
+                turn.stranger = found is not None and found.distance(self._user) > same
+        return turn.stranger
 
     def _sound(self, start: int, end: int) -> Floats:
         return self._audio[max(0, start - self._first) : max(0, end - self._first)]
@@ -334,6 +344,8 @@ class Agent:
                 await self.line.stopped(turn.last * 1000 // EAR_RATE)
             if turn.held:
                 await self._resume()
+            elif self._user is None and decision.act == "matter" and not turn.over:
+                await self._ask_back(words.language)
             return
         await self._stop()
         await self._tell_start(turn)
@@ -346,6 +358,13 @@ class Agent:
         self.manager.said(decision, words.text, words.language)
         if decision.text:
             self._speak(decision.text, words.language)
+
+    async def _ask_back(self, language: str) -> None:
+        """Ask what was meant, unless somebody speaks soon: the first words may have been no words to the system."""
+        heard = self._heard
+        await asyncio.sleep(_ASK_BACK)
+        if self._turn is None and self._before is None and self._heard > heard:
+            self._speak(SORRY[language], language)
 
     def _enrol(self, turn: _Turn) -> None:
         found = voiceprint(self._sound(turn.start, turn.last))
@@ -417,7 +436,7 @@ class Agent:
                 await self.line.begin()
                 answer.began = time.monotonic()
             answer.spoken.append(spoken)
-            await self.line.words(spoken.text)
+            told = 0
             for start in range(0, len(spoken.pcm), round(_PIECE * RATE)):
                 ahead = answer.began + answer.sent / RATE - time.monotonic()
                 if ahead < 0:
@@ -426,6 +445,9 @@ class Agent:
                 elif ahead > _AHEAD:
                     await asyncio.sleep(ahead - _AHEAD)
                 piece = spoken.pcm[start : start + round(_PIECE * RATE)]
+                if (upto := spoken.heard(start + len(piece))) > told:
+                    await self.line.words(spoken.text[told:upto])
+                    told = upto
                 await self.line.say(piece)
                 answer.sent += len(piece)
         answer.done = True

@@ -16,7 +16,8 @@ Move = Literal["say", "ignore", "silence"]
 # (role, text) of the dialogue so far and the language -> what to say, or None for nothing.
 Model = Callable[[Sequence[tuple[str, str]], str], str | None]
 
-_SORRY = {
+# What it says to what it did not understand.
+SORRY = {
     "en": "Sorry, I did not get that. Could you say it in other words?",
     "zh": "抱歉，我没听明白，可以换个说法吗？",
 }
@@ -90,7 +91,7 @@ class Manager:
             more = self._more(language)
             return Decision(move="say" if more else "ignore", act=kind, text=more, evidence=evidence)
         if asks(text, language) and not floor.over:
-            return Decision(move="say", act=kind, text=_SORRY[language])
+            return Decision(move="say", act=kind, text=SORRY[language])
         # Neither understood nor a question: not meant for the system as far as it can tell.
         return Decision(move="ignore", act=kind)
 
@@ -155,7 +156,7 @@ def language_model(endpoint: object, instructions: str = "") -> Model:
                 ChatRequest(messages=messages, sampling=Sampling(temperature=0.3, max_tokens=160))
             ).text.strip()
         except EndpointError:
-            return _SORRY[language]
+            return SORRY[language]
 
     return answer
 

@@ -15,7 +15,7 @@ RATE = 24_000
 # Seconds of silence between sentences.
 _GAP = 0.12
 _VOICES = {
-    "espeak": {"en": "en-us+f2", "zh": "cmn-latn-pinyin+f2"},
+    "espeak": {"en": "en-us+f1", "zh": "cmn-latn-pinyin+f1"},
     "kokoro": {"en": "af_heart", "zh": "zf_xiaobei"},
 }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,8 +21,6 @@ from duologue.live.instruments.behaviour import Behaviour
 from duologue.live.instruments.peer import Peer
 from duologue.live.instruments.realtime import Fields, RealtimeServer
 from duologue.live.loop import run_loop
-from duologue.models import store
-from duologue.models.catalogue import SMART_TURN
 from duologue.systems.baseline.agent import Agent, Parts
 from duologue.systems.baseline.manager import Manager, Model, language_model
 from duologue.systems.baseline.mouth import Speaker
@@ -29,14 +28,13 @@ from duologue.systems.baseline.recognise import LANGUAGES, QuickRecogniser
 from duologue.systems.baseline.turn_end import CLAUSE, SmartTurn
 from duologue.systems.wire import Stamped
 
-_log = logging.getLogger(__name__)
-
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``voice`` is "espeak" (fast) or "kokoro"; ``language`` "en", "zh" or None to be told by the recogniser; ``llm`` a
     :class:`duologue.remote.chat.ChatEndpoint` that answers in place of the embedded knowledge; ``threads`` what the
     recogniser computes with; ``sessions`` the calls at once, beyond which a caller is told to come later;
-    ``smart_turn`` None uses the network where it is installed."""
+    ``smart_turn`` also asks Smart Turn whether a turn sounds over, which helps with people and natural voices, and
+    misleads with espeak's."""
 
     voice: str = "espeak"
     language: str | None = None
@@ -44,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str = ""
     threads: int = 2
     sessions: int = 8
-    smart_turn: bool | None = None
+    smart_turn: bool = False
 
     def __post_init__(self) -> None:
         if self.language not in (None, *LANGUAGES):
@@ -88,10 +86,9 @@ class Baseline:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
 
-    def wait(self) -> None:
-        """Until the server ends."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def _main(self) -> None:
         try:
@@ -149,23 +146,41 @@ def serve(
     voice: str = "espeak",
     language: str | None = None,
     llm: Any = None,
+    llm_model: str = "",
+    key_env: str = "OPENAI_API_KEY",
     instructions: str = "",
     threads: int = 2,
     sessions: int = 8,
-    ready: Any = None,
+    smart_turn: bool = False,
+    ready: Callable[[str], None] = print,
 ) -> None:
-    """Serve the baseline system until interrupted; ``ready(url)`` is called once it listens. See :class:`Settings`.
+    """Serve the baseline system until interrupted; ``ready`` is told its spec once it listens. See :class:`Settings`.
 
-    Raises MissingPartError where a model or package is missing, UserError for settings and ports that do not do.
+    ``llm`` is an endpoint, or the base URL of one, whose model is ``llm_model`` and whose key is in the environment
+    variable ``key_env``. Raises MissingPartError where a model or package is missing, UserError for settings and ports
+    that do not do.
     """
+    if isinstance(llm, str):
+        from duologue.remote.chat import ChatEndpoint
+
+        llm = ChatEndpoint(llm, llm_model, key_env)
     settings = Settings(
-        voice=voice, language=language, llm=llm, instructions=instructions, threads=threads, sessions=sessions
+        voice=voice,
+        language=language,
+        llm=llm,
+        instructions=instructions,
+        threads=threads,
+        sessions=sessions,
+        smart_turn=smart_turn,
     )
+    stop = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
     with Baseline(settings, host=host, port=port) as server:
-        if ready is not None:
-            ready(server.url)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.wait()
+        ready(server.spec)
+        while server.alive and not stop.wait(0.5):
+            pass
 
 
 class _Connection(Stamped, ServerConnection):
@@ -219,17 +234,14 @@ def _parts(settings: Settings, ears: ThreadPoolExecutor, lips: ThreadPoolExecuto
     silero.load()
     recogniser.load()
     lips.submit(voice.load).result()
-    sounds_over = SmartTurn()
-    wanted = settings.smart_turn if settings.smart_turn is not None else store.installed(SMART_TURN)
-    if wanted:
+    sounds_over = SmartTurn() if settings.smart_turn else None
+    if sounds_over is not None:
         sounds_over.load()
-    else:
-        _log.info("ends of turns are told by the words alone: duologue models fetch smart-turn")
     parts = Parts(
         silero=silero,
         recogniser=recogniser,
         voice=voice,
-        sounds_over=sounds_over if wanted else None,
+        sounds_over=sounds_over,
         ears=ears,
         lips=lips,
         language=settings.language or "",

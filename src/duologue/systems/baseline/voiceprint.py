@@ -20,8 +20,8 @@ _LOWEST, _HIGHEST = 60.0, 400.0
 _PITCH_SPREAD, _SHAPE_SPREAD = 2.0, 0.55
 # Voiced seconds below which nothing is said about a voice.
 LEAST = 0.35
-# Up to this distance it may be the same voice.
-SAME = 1.35
+# Up to this distance it may be the same voice; in less than a second of it voices vary more.
+SAME, SAME_SHORT = 1.8, 2.3
 
 
 class VoicePrint(msgspec.Struct, frozen=True):

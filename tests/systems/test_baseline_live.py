@@ -1,0 +1,162 @@
+"""The baseline system on the telephone: real speech, the real recogniser, the Realtime protocol on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import numpy as np
+import pytest
+import soxr
+
+from duologue.errors import MissingPartError, UserError
+from duologue.live.call import CallSettings, call
+from duologue.systems.baseline import Baseline, Settings
+from duologue.systems.spec import open_system
+
+pytestmark = pytest.mark.xdist_group("baseline")
+
+
+def speech(text: str, language: str, speaker: str, rate: int = 24_000) -> np.ndarray:
+    from duologue.generate.voices.espeak import EspeakVoice
+
+    said = EspeakVoice().synthesise(text, language=language, speaker=speaker)
+    return np.rint(soxr.resample(said.samples, said.sample_rate, rate) * 32_000).astype(np.int16)
+
+
+class Person:
+    """Says each of ``lines``, (seconds of the system's voice to wait for, int16 at 24 kHz), the first at once."""
+
+    def __init__(self, *lines: tuple[float, np.ndarray], seconds: float) -> None:
+        self.lines, self.seconds = list(lines), seconds
+        self.sent = self.realised = ()
+        self.not_exercised: dict[str, str] = {}
+        self.spoken: list[tuple[float, float]] = []
+        self._now: np.ndarray = np.zeros(0, np.int16)
+
+    def frame(self, start, size, heard):
+        at = start / 24_000
+        if at >= self.seconds:
+            return None
+        since = heard.speaking_since
+        if self.lines and not len(self._now):
+            wait, pcm = self.lines[0]
+            if not wait or (since is not None and at - since >= wait):
+                self.lines.pop(0)
+                self._now = pcm
+                self.spoken.append((at, at + len(pcm) / 24_000))
+        part, self._now = self._now[:size], self._now[size:]
+        return np.pad(part, (0, size - len(part)))
+
+
+@pytest.fixture(scope="module")
+def server():
+    try:
+        with Baseline() as found:
+            yield found
+    except MissingPartError as error:
+        pytest.skip(str(error))
+
+
+def talk(server: Baseline, person: Person):
+    return asyncio.run(call(open_system(server.spec).session(), lambda rate: person, CallSettings(tail=0)))
+
+
+def sound(recording, start: float, end: float) -> bool:
+    return bool(np.any(np.abs(recording.system[round(start * 16_000) : round(end * 16_000)].astype(int)) > 300))
+
+
+def test_it_answers_goes_on_over_a_signal_and_stops_when_told_to(server):
+    question = speech("I'd like to play some simple songs, how do I start?", "en", "en-us+m2")
+    signal = speech("Mhm.", "en", "en-us+m2")
+    stop = speech("Stop talking, that's enough for now, be quiet.", "en", "en-us+m2")
+    person = Person((0, question), (1.5, signal), (3.5, stop), seconds=24)
+    recording = talk(server, person)
+    assert recording.failure is None and not person.lines
+    (_, asked), (signalled, _), (told, told_end) = person.spoken
+    # It answers the question, and only after it.
+    assert not sound(recording, 0, asked)
+    text = " ".join(w.text for w in recording.words)
+    assert "chords" in text
+    # The signal does not stop it: it speaks until it is told to stop.
+    assert all(sound(recording, t, t + 1.0) for t in np.arange(signalled, told - 0.5, 0.5))
+    # Told to stop it falls silent while it is still being told, and stays silent.
+    assert told_end - told > 2.4 and not sound(recording, told_end, 24)
+    cut = next(c for c in recording.cuts if c.at / 24_000 > told)
+    assert cut.at / 24_000 - told < 2.5
+    # The protocol tells the story: a response that was cancelled, or had all been sent, when the user spoke.
+    names = [e.name for e in recording.events]
+    assert "error" not in names
+    assert names.count("response.created") == names.count("response.done") == 1
+    done = next(e for e in recording.events if e.name == "response.done")
+    assert done.raw["response"]["status"] == "cancelled"
+    heard = [d.text for _, d in recording.transcript if d.role == "user"]
+    assert len(heard) == 2 and "songs" in heard[0]
+
+
+def test_it_answers_in_chinese(server):
+    from duologue.generate.voices.kokoro import KokoroVoice
+
+    # The fast voice's Mandarin is more than the recogniser understands.
+    try:
+        said = KokoroVoice().synthesise("我想煮点粥，水放多少？", language="zh", speaker="zf_xiaoxiao")
+    except MissingPartError as error:
+        pytest.skip(str(error))
+    person = Person((0, np.rint(said.samples * 32_000).astype(np.int16)), seconds=11)
+    recording = talk(server, person)
+    assert recording.failure is None
+    text = "".join(w.text for w in recording.words)
+    assert "水" in text and "锅" in text
+    assert not sound(recording, 0, person.spoken[0][1])
+
+
+def test_two_callers_have_dialogues_of_their_own(server):
+    async def both():
+        quiet = Person(seconds=6)
+        asks = Person((0, speech("How do bees make honey?", "en", "en-us+m2")), seconds=9)
+        calls = [
+            call(open_system(server.spec).session(), lambda rate, p=p: p, CallSettings(tail=0)) for p in (quiet, asks)
+        ]
+        return await asyncio.gather(*calls)
+
+    silent, answered = asyncio.run(both())
+    assert not silent.words and not np.any(silent.system)
+    assert answered.words
+
+
+def test_bad_messages_are_answered_with_errors_and_the_call_goes_on(server):
+    from websockets.sync.client import connect
+
+    with connect(server.url) as ws:
+        import json
+
+        assert json.loads(ws.recv())["type"] == "session.created"
+        assert json.loads(ws.recv())["type"] == "conversation.created"
+        for message in (
+            "{",
+            '{"type": "input_audio_buffer.append", "audio": "AAA"}',
+            '{"type": "input_audio_buffer.append"}',
+            '{"type": "conversation.item.truncate"}',
+            '{"type": "response.cancel"}',
+            '{"type": "no.such.event"}',
+        ):
+            ws.send(message)
+        ws.send('{"type": "session.update", "session": {"type": "realtime"}}')
+        kinds = [json.loads(ws.recv())["type"] for _ in range(6)]
+        # Cancelling nothing is no event of its own here: five errors, then the session.
+        assert kinds.count("error") >= 5
+        while kinds[-1] != "session.updated":
+            kinds.append(json.loads(ws.recv())["type"])
+
+
+def test_what_is_wrong_is_said_before_it_listens():
+    with pytest.raises(UserError, match="espeak, kokoro"), Baseline(Settings(voice="nobody")):
+        pass
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        try:
+            with pytest.raises(UserError, match="cannot listen"), Baseline(port=taken.getsockname()[1]):
+                pass
+        except MissingPartError as error:
+            pytest.skip(str(error))
