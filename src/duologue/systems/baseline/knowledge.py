@@ -52,7 +52,8 @@ def _shared(language: str) -> Counter[str]:
     return Counter(k for e in entries(language) for k in e.keys)
 
 
-def search(text: str, language: str, topic: str = "") -> list[tuple[float, Entry]]:
+@lru_cache(maxsize=256)
+def search(text: str, language: str, topic: str = "") -> tuple[tuple[float, Entry], ...]:
     """Entries by how much of ``text`` asks for them, most first; those of ``topic``, which is being spoken about,
     count a quarter more. Entries without evidence are left out."""
     said = units(text, language)
@@ -65,7 +66,7 @@ def search(text: str, language: str, topic: str = "") -> list[tuple[float, Entry
             score += weight * _evidence(key, said, language)
         if score > 0:
             found.append((score * (_SAME_TOPIC if entry.topic == topic else 1.0), entry))
-    return sorted(found, key=lambda f: -f[0])
+    return tuple(sorted(found, key=lambda f: -f[0]))
 
 
 def _evidence(key: str, said: Sequence[str], language: str) -> float:

@@ -25,6 +25,8 @@ _WELCOME = {"en": "You are welcome.", "zh": "不客气。"}
 _GREETED = {"en": "Hello. What would you like to know?", "zh": "你好，想问点什么？"}
 _NO_MORE = {"en": "That was all I know about it.", "zh": "我知道的就这些了。"}
 
+Found = Sequence[tuple[float, Entry]]
+
 
 class Floor(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in the room when the user has spoken: what they ``heard`` of the last answer and its ``rest``, and
@@ -82,7 +84,7 @@ class Manager:
             return Decision(move="say" if said else "ignore", act=kind, text=said or "", evidence=evidence)
         return self._matter(kind, text, language, found, floor)
 
-    def _matter(self, kind: Act, text: str, language: str, found: list[tuple[float, Entry]], floor: Floor) -> Decision:
+    def _matter(self, kind: Act, text: str, language: str, found: Found, floor: Floor) -> Decision:
         evidence = found[0][0] if found else 0.0
         if evidence >= (FAINT if asks(text, language) or kind == "correct" else CLEAR):
             return Decision(move="say", act=kind, text=self._answer(found, kind, language), evidence=evidence)
@@ -107,10 +109,10 @@ class Manager:
                 self._told.add(entry)
                 return
 
-    def _search(self, text: str, language: str) -> list[tuple[float, Entry]]:
+    def _search(self, text: str, language: str) -> Found:
         return search(text, language, self._entry.topic if self._entry else "")
 
-    def _answer(self, found: list[tuple[float, Entry]], kind: Act, language: str) -> str:
+    def _answer(self, found: Found, kind: Act, language: str) -> str:
         score, entry = found[0]
         # A further question seldom wants the same answer again, a corrected one often does.
         if entry in self._told and kind != "correct":

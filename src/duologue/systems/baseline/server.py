@@ -234,6 +234,9 @@ def _parts(settings: Settings, ears: ThreadPoolExecutor, lips: ThreadPoolExecuto
     silero.load()
     recogniser.load()
     lips.submit(voice.load).result()
+    for code in LANGUAGES:
+        # The phrases and what is known, read and prepared.
+        Manager().decide("Hello, 你好", code)
     sounds_over = SmartTurn() if settings.smart_turn else None
     if sounds_over is not None:
         sounds_over.load()

@@ -33,6 +33,7 @@ def _words(kind: str, language: str) -> frozenset[str]:
     return frozenset(phrases(language)[kind])
 
 
+@lru_cache(maxsize=256)
 def act(text: str, language: str) -> Act:
     """The kind of ``text``. A request ("stop") beside a matter is still that request: who knows matters decides."""
     said = units(text, language)
