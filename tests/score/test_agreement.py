@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,16 @@ def test_a_judge_that_is_no_rater_and_a_file_that_is_none(tmp_path: Path) -> Non
     path.write_bytes(b"item,a,b\n\xff,1,2\n")
     with pytest.raises(UserError, match=r"r\.csv:2: not UTF-8"):
         read_ratings(path)
+
+
+def test_the_example_of_the_page_runs_on_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "agreement.md"
+    write(tmp_path / "ratings.csv", "item,dialogue,rater,value", panel(20, 2, between=1.0))
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    found: dict[str, object] = {}
+    exec(compile(code, str(page), "exec"), found)
+    assert found["found"].dimensions[0].alpha["ordinal"].low is not None  # type: ignore[attr-defined]
 
 
 def test_one_item_or_one_dialogue_gives_no_interval(tmp_path: Path) -> None:

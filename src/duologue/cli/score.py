@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from duologue.score.parts import Words
     from duologue.score.profiles.corrected.evaluate import Reader
     from duologue.score.profiles.humdial2026.ears import OfficialEars
+    from duologue.score.profiles.humdial2026.emotion.judgements import Judgements
     from duologue.score.profiles.humdial2026.emotion.submission import Problem
     from duologue.score.profiles.humdial2026.item import OfficialOptions, OfficialScore
     from duologue.score.scorecard import Scorecard
@@ -467,7 +468,11 @@ def _official_emotion(folder: Path, submission: Path | None, *, profile: str, as
         raise UserError("the reference is given twice", field="--reference", mend="duologue score REFERENCE SUBMISSION")
     reference = folder if submission is not None else o["reference"]
     read_in = read(submission or folder, reference, target=o["target"], language=o["language"])
-    judges = _emotion_judges(o) if o["judge"] else []
+    given: Judgements = {}
+    problems: list[Problem] = []
+    if o["judgements"] is not None:
+        given, problems = read_judgements(o["judgements"], read_in)
+    judges = [j for j in _emotion_judges(o) if not set(j.dimensions) <= set(given)] if o["judge"] else []
     with bar("judging", sum(r.task == j.task for j in judges for r in read_in.replies)) as advance:
         at = 0
 
@@ -476,13 +481,9 @@ def _official_emotion(folder: Path, submission: Path | None, *, profile: str, as
             advance(done - at)
             at = done
 
-        found = judge(read_in, judges, progress) if judges else {}
+        found = judge(read_in, judges, progress) | given
     methods = {d: f"judge {j.name}/{j.version} by {o['judge_model']}" for j in judges for d in j.dimensions}
-    problems: list[Problem] = []
-    if o["judgements"] is not None:
-        given, problems = read_judgements(o["judgements"], read_in)
-        found |= given
-        methods |= dict.fromkeys(given, f"file {o['judgements'].name}")
+    methods |= dict.fromkeys(given, f"file {o['judgements']}")
     score = evaluate(read_in, found, target=o["target"], methods=methods, problems=problems)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(score), indent=1))

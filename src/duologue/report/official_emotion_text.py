@@ -24,9 +24,12 @@ def official_emotion(score: EmotionScore) -> RenderableType:
     parts: list[RenderableType] = [head]
     if score.why:
         parts.append(Text(f"not complete: {printable(score.why)}", style="yellow"))
-    told = "; ".join(f"{k} {v}" for k, v in score.methods.items())
-    parts.append(Text(printable(f"{score.expected} expected replies; empathy is scored at the {score.target} turn that "
-                                f"is not neutral; {told}")))  # fmt: skip
+    parts.append(
+        Text(f"{score.expected} expected replies; empathy is scored at the {score.target} turn that is not neutral")
+    )
+    for method in dict.fromkeys(score.methods.values()):
+        judged = [d for d, m in score.methods.items() if m == method]
+        parts.append(Text(printable(f"{method}: {', '.join(judged)}")))
     parts += [_language(language) for language in score.languages.values()]
     if score.left_out:
         parts.append(Text(f"left out, without a turn to score: {printable(', '.join(score.left_out[:SHOWN]))}"))
