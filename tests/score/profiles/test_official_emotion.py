@@ -396,7 +396,7 @@ def test_totals_by_hand_under_both_policies(tmp_path: Path) -> None:
 
 
 def test_the_interval_of_a_total_holds_what_the_dialogues_tell(tmp_path: Path) -> None:
-    """The error of a weighted sum of means, worked with the covariance that T3's dimensions share."""
+    """The error of a weighted sum of means, worked with the covariance of a dialogue's nine grades."""
     found = read(tree(tmp_path, 40))
     random = np.random.default_rng(3)
     drawn = {r.id: random.choice([1, 3, 5], 3).astype(float) for r in found.replies}
@@ -406,14 +406,15 @@ def test_the_interval_of_a_total_holds_what_the_dialogues_tell(tmp_path: Path) -
     ]
     score = judged(found, rows, tmp_path / "j.jsonl")
     variance = 0.0
-    weights = {"trajectory": [0.2 / 3] * 3, "reasoning": [0.2 / 3] * 3, "empathy": [0.1, 0.25, 0.25]}
+    w = np.array([0.2 / 3] * 6 + [0.1, 0.25, 0.25])
     for language in ("zh", "en"):
-        for task, w in weights.items():
-            x = np.array([drawn[r.id] for r in found.replies if (r.task, r.language) == (task, language)])
-            variance += 0.25 * np.array(w) @ np.cov(x.T) @ np.array(w) / len(x)
+        x = np.hstack([[drawn[r.id] for r in found.replies if (r.task, r.language) == (task, language)]
+                       for task in DIMENSIONS])  # fmt: skip
+        variance += 0.25 * w @ np.cov(x.T) @ w / len(x)
     assert score.drop.low is not None and score.drop.high is not None and score.drop.value is not None
     half = (score.drop.high - score.drop.low) / 2
-    assert half == pytest.approx(1.97 * math.sqrt(variance), rel=0.01)
+    # Student's t with 79 degrees of freedom: 1.990.
+    assert half == pytest.approx(1.990 * math.sqrt(variance), rel=1e-3)
 
 
 def test_what_was_not_judged_is_said_and_not_guessed(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def grade(j: Judgement, policy: Policy) -> float | None:
 def _language(
     language: str, rows: Sequence[JudgedReply], judged: set[str]
 ) -> tuple[EmotionLanguage, dict[Policy, dict[str, float]]]:
-    """The language's score and, by policy, each reply's share of the error of its final score."""
+    """The language's score and, by policy, each dialogue's share of the error of its final score."""
     dimensions: dict[str, DimensionScore] = {}
     shares: dict[Policy, dict[str, float]] = {p: {} for p in POLICIES}
     for task, names in DIMENSIONS.items():
@@ -156,12 +156,12 @@ def _language(
             there = d in judged and bool(mine)
             estimates = {}
             for p in POLICIES:
-                grades = {r.id: g for r in mine if there and (g := grade(r.judgements[d], p)) is not None}
+                grades = {r.dialogue: g for r in mine if there and (g := grade(r.judgements[d], p)) is not None}
                 estimates[p] = clustered_mean(list(grades.values()), {}, bounds=_GRADES)
                 n, mean = len(grades), estimates[p].value or 0.0
-                for id, g in grades.items():
+                for dialogue, g in grades.items():
                     error = (g - mean) / n * math.sqrt(n / max(n - 1, 1)) * float(WEIGHTS[d])
-                    shares[p][id] = shares[p].get(id, 0.0) + error
+                    shares[p][dialogue] = shares[p].get(dialogue, 0.0) + error
             counted: dict[Status, int] = {s: sum(r.judgements[d].status == s for r in mine) for s in STATUSES if there}
             dimensions[d] = DimensionScore(
                 dimension=d, task=task, expected=len(mine), judged=there, statuses=counted, **estimates
