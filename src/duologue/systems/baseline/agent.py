@@ -273,8 +273,13 @@ class Agent:
             await self._hold(turn)
 
     def _harmless(self, turn: _Turn) -> bool:
+        """Whether what was understood so far is nothing, a signal, or for somebody else."""
         words = turn.words
-        return words is not None and self.manager.decide(words.text, words.language).act in ("backchannel", "others")
+        return words is not None and self.manager.decide(words.text, words.language).act in (
+            "nothing",
+            "backchannel",
+            "others",
+        )
 
     def _is_stranger(self, turn: _Turn) -> bool:
         """Whether the voice is not the enrolled one's, as soon as there is enough of it; False until then."""

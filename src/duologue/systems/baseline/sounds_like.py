@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from duologue.errors import MissingPartError
+
 Unit = str
 _CONFUSED_INITIALS = ("z zh j", "c ch q", "s sh x", "n l r", "f h", "b p m", "d t", "g k h", "zh j", "ch q", "sh x")
 _CONFUSED_FINALS = ("an ang", "en eng", "in ing", "uan uang", "ian iang", "e o uo", "u v ou", "ai ei", "ie iu", "in en")
@@ -29,8 +31,12 @@ def units(text: str, language: str) -> tuple[Unit, ...]:
     """English: its words in lower case. Chinese: its syllables as "initial final"; Latin words stay words."""
     if language != "zh":
         return tuple(w.strip("'") for w in _LATIN.findall(text.lower().replace("\u2019", "'")) if w.strip("'"))
-    from pypinyin import Style, pinyin
-
+    try:
+        from pypinyin import Style, pinyin
+    except ImportError as error:
+        raise MissingPartError(
+            f"comparing Chinese by its sound needs the package {error.name!r}", mend="pip install 'duologue[espeak]'"
+        ) from error
     out: list[Unit] = []
     for part in re.findall(r"[\u4e00-\u9fff]+|[a-z0-9]+", text.lower()):
         if part.isascii():
