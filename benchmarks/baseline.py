@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 from duologue.corpus.read import Corpus
 from duologue.corpus.run import Run
@@ -52,6 +53,32 @@ def call_all(items: list, folder: Path, corpus: Corpus, sessions: int, voice: st
     return time.monotonic() - began, spent
 
 
+def show_costs(voice: str) -> None:
+    """CPU seconds of what stands between a turn's end and its answer, the least of five: they depend on load least."""
+    from duologue.generate.voices.espeak import EspeakVoice
+    from duologue.systems.baseline.mouth import Speaker
+    from duologue.systems.baseline.recognise import QuickRecogniser
+
+    said = EspeakVoice().synthesise(
+        "I'd like to play some simple songs, how do I start?", language="en", speaker="en-us+m2"
+    )
+    x = soxr.resample(said.samples, said.sample_rate, 16_000).astype(np.float32)
+    recogniser, mouth = QuickRecogniser(), Speaker(voice)
+    recogniser.load()
+    mouth.load()
+    spent = []
+    for _ in range(5):
+        began = time.process_time()
+        recogniser.hear(x)
+        heard = time.process_time()
+        mouth.speak("Learn three or four chords, and play simple songs with them from the first day.", "en")
+        spent.append((heard - began, time.process_time() - heard))
+    hear, speak = np.min(spent, axis=0)
+    print(
+        f"CPU: {hear:.2f} s to recognise {len(x) / 16_000:.1f} s of speech (2 threads), {speak:.3f} s to say a sentence"
+    )
+
+
 def _cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -75,14 +102,18 @@ def show_card(card: Scorecard) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument("corpus", type=Path, nargs="?", default=Path("data/demo"))
     parser.add_argument("--per-cell", type=int, default=4)
     parser.add_argument("--split", default=None)
     parser.add_argument("--systems", default="all", help="degenerate systems to compare with: names, all or none")
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--voice", default="espeak")
+    parser.add_argument("--costs", action="store_true", help="only print what an answer costs in CPU time")
     parser.add_argument("--out", type=Path, help="keep the run here (it is continued where it has begun)")
     given = parser.parse_args()
+    if given.costs:
+        show_costs(given.voice)
+        return
     corpus = Corpus(given.corpus, track="duplex", split=given.split)
     items = sample(expected(corpus, Options()), given.per_cell)
     ids = {i.id for i in items}
