@@ -322,8 +322,23 @@ def test_folders_that_cannot_be_told(tmp_path: Path) -> None:
         read(tmp_path)
     put(submitted(tmp_path), [dialogue("en", 1)])
     put(tmp_path / "mine" / "en" / "HD-Track1-T1.jsonl", [dialogue("en", 1)])
-    with pytest.raises(UserError, match="two files of one task and language"):
+    with pytest.raises(UserError, match="files of one task and language in two folders"):
         read(tmp_path)
+    for split in ("dev", "test"):
+        put(tmp_path / "whole" / split / "en" / "HD-Track1-T1.jsonl", [dialogue("en", 1)])
+    with pytest.raises(UserError, match="in two folders: reference: dev/"):
+        read(tmp_path / "mine", tmp_path / "whole")
+
+
+def test_a_dev_set_has_a_file_for_each_number_of_turns(tmp_path: Path) -> None:
+    for turns in (3, 4):
+        put(tmp_path / "dev" / "zh" / f"task2_{turns}.jsonl", [dialogue("zh", turns, labels=LABELS[:turns])])
+    put(submitted(tmp_path, "zh"), [dialogue("zh", 3, labels=LABELS[:3])])
+    found = read(tmp_path)
+    assert [(r.id, r.turn, r.read) for r in found.replies] == [
+        ("trajectory/zh/zh_0001_0003", 3, "ok"),
+        ("trajectory/zh/zh_0001_0004", 4, "missing"),
+    ]
 
 
 JSON = st.recursive(

@@ -70,7 +70,7 @@ def read(
 
     Without ``reference``, files under ``root`` whose folders are named as a reference ("HD-Track1-Test", "reference",
     "gold"...) are it where the same task and language has two; where there is but one file, it is its own. ``language``
-    keeps to one. UserError where a folder is missing, nothing has an official name, or two files may be the submission.
+    keeps to one. UserError where a folder is missing, nothing has an official name, or several sets lie in it.
     """
     work = _Reading()
     mine, theirs = _files(root), []
@@ -83,13 +83,13 @@ def read(
     submitted: _Found = {}
     wanted: _Found = {}
     if reference is not None:
-        work.load(_single(mine, root), submitted)
-        work.load(theirs, wanted)
+        work.load(_one_folder(mine, root), submitted)
+        work.load(_one_folder(theirs, reference), wanted)
         own = False
     else:
         told, kept = _told(mine)
-        work.load(_single(kept, root), submitted)
-        work.load(told, wanted)
+        work.load(_one_folder(kept, root), submitted)
+        work.load(_one_folder(told, root), wanted)
         own = not told
         covered = {k[:2] for k in wanted}
         wanted |= {k: d for k, d in submitted.items() if k[:2] not in covered}
@@ -143,16 +143,17 @@ def _told(files: list[tuple[Task, _File]]) -> tuple[list[tuple[Task, _File]], li
     return (reference, rest) if rest else ([], reference)
 
 
-def _single(files: list[tuple[Task, _File]], root: Path) -> list[tuple[Task, _File]]:
-    seen: dict[tuple[Task, str], str] = {}
+def _one_folder(files: list[tuple[Task, _File]], root: Path) -> list[tuple[Task, _File]]:
+    """``files`` if those of a task and language lie in one folder (the dev set has one for each number of turns)."""
+    seen: dict[tuple[Task, str], _File] = {}
     for task, f in files:
-        if (task, f.language) in seen:
+        first = seen.setdefault((task, f.language), f)
+        if first.path.parent != f.path.parent:
             raise UserError(
-                f"two files of one task and language: {seen[task, f.language]} and {f.name}",
+                f"files of one task and language in two folders: {first.name} and {f.name}",
                 where=str(root),
-                mend="give the folder of the submission, and --reference DIR",
+                mend="give the folder of one submission or split, and --reference DIR",
             )
-        seen[task, f.language] = f.name
     return files
 
 
