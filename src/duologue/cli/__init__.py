@@ -22,6 +22,7 @@ VERBS = {
     "talk": "Have one exchange with a system and see its timeline.",
     "score": "Score a system's run; explain, compare, self-check.",
     "agree": "Measure how far raters agree, and a judge with them.",
+    "questions": "Make multiple-choice questions of track 1; score answers.",
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",

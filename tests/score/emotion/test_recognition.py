@@ -38,7 +38,8 @@ def test_jensen_shannon_is_that_of_scipy() -> None:
     p, q = {"a": 0.5, "b": 0.3, "c": 0.2}, {"a": 0.1, "b": 0.1, "c": 0.8}
     wanted = distance.jensenshannon([0.5, 0.3, 0.2], [0.1, 0.1, 0.8], base=2)
     assert jensen_shannon(p, q) == pytest.approx(wanted)
-    # Nothing in common: 1. (1/2, 1/2) against (1, 0), m = (3/4, 1/4): [0.5 log2(2/3) + 0.5 log2(2) + log2(4/3)] / 2 bits.
+    # Nothing in common: 1. (1/2, 1/2) against (1, 0), m = (3/4, 1/4):
+    # [log2(2/3) / 2 + log2(2) / 2 + log2(4/3)] / 2 bits.
     assert jensen_shannon({"a": 1}, {"b": 1}) == 1
     assert jensen_shannon({"a": 1, "b": 1}, {"a": 1}) == pytest.approx(math.sqrt(0.311278), abs=1e-6)
     assert soft_distance([p, p], [p, {}], {}).value == 0.5

@@ -79,7 +79,7 @@ def spans(points: set[int], text: str) -> set[tuple[int, int]]:
     """Stretches of ``points``: neighbours, and those with nothing but space and punctuation between, are one."""
     found: list[tuple[int, int]] = []
     for i in sorted(points):
-        if found and not text[found[-1][1] : i].strip(EDGES):
+        if found and (i == found[-1][1] or not text[found[-1][1] : i].strip(EDGES)):
             found[-1] = (found[-1][0], i + 1)
         else:
             found.append((i, i + 1))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import groupby
 from typing import Any, Literal
@@ -229,6 +229,7 @@ def _lexicon() -> re.Pattern[str]:
 # -- structured answers -------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def label_of(name: str) -> str:
     """The taxonomy's label for a name or a single expression of feeling, "" where there is none."""
     try:

@@ -85,8 +85,8 @@ def concordance(
 ) -> Estimate:
     """Lin's (1989) concordance correlation, 2 s_xy / (s_xx + s_yy + (m_x - m_y)^2), moments over n.
 
-    An answer that is missing stands as the end of ``bounds`` that is farther from gold, so that
-    silence gives nothing that an answer could not; one beyond ``bounds`` is cut to them. The error is that of the linearised moments.
+    An answer that is missing stands as the end of ``bounds`` that is farther from gold, so that silence gives nothing
+    that an answer could not; one beyond ``bounds`` is cut to them. The error is that of the linearised moments.
     """
     x = np.asarray(gold, np.float64)
     if not len(x):
