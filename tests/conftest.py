@@ -1,10 +1,15 @@
-"""A small corpus of track 2 in both languages, all nine scenarios, by the fast voice."""
+"""What tests share: hypothesis without deadlines, and a small corpus of track 2 in both languages by the fast voice."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test is timed: a busy machine is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 RECIPE = """\
 name: scored

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from chat_server import KEY, MODEL, Server
 
-from duologue.judge.exchange import Exchange
 from duologue.judge.naturalness import NaturalnessJudge
+from duologue.judge.reply import ReplyToJudge
 from duologue.remote.chat import ChatEndpoint, ChatRequest, Message, Sound, wav_bytes
 from duologue.remote.transcription import TranscriptionEndpoint
 
@@ -122,7 +122,7 @@ def test_what_we_send_fits_the_public_types(server: Server, stream: bool) -> Non
         endpoint.complete(ChatRequest(messages=(Message("user", "x"),), schema=SCHEMA))
         server.refused_forms = set()
         judge = NaturalnessJudge(endpoint, None)
-        judge.judge([Exchange(id="1", language="zh", user_last="你好", reply="你好，有什么事？")])
+        judge.judge([ReplyToJudge(id="1", language="zh", user_last="你好", reply="你好，有什么事？")])
     adapter = pydantic.TypeAdapter(params)
     known = set(get_type_hints(params))
     assert len(server.bodies) == 5

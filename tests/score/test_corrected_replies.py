@@ -21,8 +21,6 @@ def content(words: Sequence[str], language: str) -> int | None:
 
 
 class Words:
-    methods: dict[str, str] = {}
-
     def continues(self, before: str, after: str, language: str) -> float:
         return 1.0
 

@@ -24,7 +24,7 @@ RATE = 24_000
 # An answer of 0.6 s, begun 0.4 s after the user's half second.
 BEHAVIOUR = Behaviour(reply_after=0.4, reply=0.6)
 # The clients' users speak again 0.8 s after their first words, into an answer that lasts longer.
-INTERRUPTED = Behaviour(reply_after=0.4, reply=1.5, stop_after=0.1)
+INTERRUPTED = Behaviour(reply_after=0.4, reply=4.0, stop_after=0.1)
 
 
 @functools.cache

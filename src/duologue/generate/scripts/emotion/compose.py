@@ -431,7 +431,7 @@ class _Composer:
             shapes = [("ask",)]
         if label not in (*GOOD, "surprised", "neutral"):
             # Whoever is upset is not asked for practical details.
-            shapes = [s for s in shapes if "ask" not in s]
+            shapes = [s for s in shapes if "ask" not in s] or [("react", "comfort")]
         shape = self.rng.choice(shapes)
         parts: dict[str, str] = {
             "react": react,
