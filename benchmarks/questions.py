@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "score" / "emotion"))
 
-from scripted import dialogues
+from scripted_dialogues import dialogues
 
 from duologue.score.emotion.choice import KINDS, generate
 from duologue.score.emotion.guess import options_only

@@ -100,7 +100,7 @@ def _filters(f: Any) -> Any:
     type=click.Choice(["duplex", "emotion"]),
     default="duplex",
     show_default=True,
-    help="Of the official layout: full-duplex or emotional dialogues.",
+    help="Full-duplex, or emotional dialogues: of an official layout, or of a corpus (RUN holds answers.jsonl).",
 )
 @click.option("--reference", type=FOLDER, help="Folder of the official reference, track emotion.")
 @click.option(
@@ -149,6 +149,9 @@ def run_command(corpus: Path, run: Path | None, profile: str | None, layout: str
         return
     if run is None:
         raise UserError("no run to score", mend="duologue score CORPUS RUN")
+    if o["track"] == "emotion":
+        _emotion(corpus, run, profile=profile or "corrected", **o)
+        return
     opened, outputs = _open(corpus, o), Run(run)
     if profile == "humdial2026":
         _official(opened, outputs, **o)
@@ -365,6 +368,30 @@ def _figures(corpus: Corpus) -> str:
     whole = Corpus(corpus.root)
     with bar("counting", len(whole)) as advance:
         return body(whole, describe(whole, lambda: advance(1)))
+
+
+def _emotion(corpus: Path, run: Path, *, profile: str, as_json: bool, html: Path | None, **o: Any) -> None:
+    """Track 1 without a judge: the answers of a run (a folder with answers.jsonl, or such a file)."""
+    from duologue.score.emotion.evaluate import evaluate
+
+    if profile != "corrected":
+        raise UserError(
+            "a corpus of track 1 is scored by the corrected profile",
+            field="--profile",
+            value=profile,
+            allowed="corrected",
+            mend="for the official profile: duologue score OFFICIAL_DIR --layout humdial --track emotion",
+        )
+    if html is not None:
+        raise UserError("no page for this card", field="--html", mend="use --json")
+    opened = Corpus(corpus, track="emotion", language=o["language"], scenario=o["scenario"], split=o["split"])
+    card = evaluate(opened, run)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(card), indent=1))
+        return
+    from duologue.report.emotion_text import card as text
+
+    Console(highlight=False).print(text(card))
 
 
 def _official_ears() -> OfficialEars:
