@@ -38,19 +38,24 @@ def drawn(i: int, sex: str = "female") -> tuple[str, Prosody]:
 
 
 def readback(language: str, count: int, emotional: bool, everyone: bool) -> None:
-    from pypinyin import lazy_pinyin
+    from pypinyin import Style, lazy_pinyin
 
     from duologue.listen.readback import compare, tokens
     from duologue.listen.words import Recogniser
 
-    def syllables(t: str) -> str:
+    # Whole words are read, so that a character with several readings gets the one it has there.
+    def toned(t: str) -> str:
+        return " ".join(lazy_pinyin("".join(tokens(t, "zh")), style=Style.TONE, neutral_tone_with_five=True))
+
+    def toneless(t: str) -> str:
         return " ".join(lazy_pinyin("".join(tokens(t, "zh"))))
 
     voice, recogniser = KokoroVoice(), Recogniser(1)
     speakers = voice.speakers(language, everyone=everyone)
     said, heard, who, how = [], [], [], []
     for i, text in enumerate(texts(language)[:count]):
-        speaker = speakers[i % len(speakers)]
+        # One further each round: emotions come in turn too, and none is to stay with one speaker.
+        speaker = speakers[(i + i // len(speakers)) % len(speakers)]
         kind, prosody = drawn(i, speaker.sex) if emotional else ("neutral", Prosody())
         speech = voice.synthesise(text, language=language, speaker=speaker.id, prosody=prosody, seed=i)
         samples = speech.samples / max(1.0, float(np.abs(speech.samples).max()))
@@ -59,13 +64,14 @@ def readback(language: str, count: int, emotional: bool, everyone: bool) -> None
         who.append(speaker.id)
         how.append(kind)
 
-    def line(name: str, mine: list[int]) -> str:
+    def line(title: str, mine: list[int]) -> str:
         part = compare([said[i] for i in mine], [heard[i] for i in mine], language)
-        line = f"{name}: {part.rate:.3f} ({part.errors}/{part.length})"
+        line = f"{title}: {part.rate:.3f} ({part.errors}/{part.length})"
         if language == "zh":
             # A recogniser picks characters; which of several with one sound says nothing about the voice.
-            wrong = compare([syllables(said[i]) for i in mine], [syllables(heard[i]) for i in mine], "en")
-            line += f", toneless syllables {wrong.rate:.3f} ({wrong.errors}/{wrong.length})"
+            for name, syllables in (("syllables with tone", toned), ("toneless", toneless)):
+                wrong = compare([syllables(said[i]) for i in mine], [syllables(heard[i]) for i in mine], "en")
+                line += f", {name} {wrong.rate:.3f} ({wrong.errors}/{wrong.length})"
         return line + f", {part.exact}/{len(mine)} exact"
 
     unit = "CER" if language == "zh" else "WER"
