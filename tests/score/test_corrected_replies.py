@@ -107,6 +107,17 @@ def test_fillers_are_sound_but_no_content():
     assert only.utility == 0 and only.replies[0].sound == 0.2 and only.replies[0].content is None
 
 
+def test_one_word_and_a_long_silence_are_a_filler_whatever_the_word():
+    words = [("right", 3.2, 3.6), ("eight", 7.0, 7.5), ("minutes", 7.5, 8.0)]
+    x = stage("none", [ASK], speech=[(3.2, 3.6), (7.0, 8.0)], words=words)
+    reply = scored(x).replies[0]
+    assert (reply.sound, reply.content, reply.text) == (0.2, 4.0, "eight minutes")
+    # With a short pause, or as all that is said, the word is the answer's own.
+    near = scored(stage("none", [ASK], speech=[(3.2, 3.6), (4.0, 5.0)], words=[words[0], ("so", 4.0, 4.4)])).replies[0]
+    assert (near.content, near.text) == (0.2, "right so")
+    assert scored(stage("none", [ASK], speech=[(3.2, 3.6)], words=words[:1])).replies[0].content == 0.2
+
+
 def test_the_utility_is_behaviour_times_the_mean_reply():
     # One event at half (a stop after 2 s), replies worth 1 and 1 x 0.6 by relevance.
     more = ("user", "interruption", [(7.0, 9.5)], "And a soft one?")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 
 from duologue.score.exchange import Exchange
 from duologue.score.profiles.corrected.events import Reading, judge
 from duologue.score.profiles.corrected.limits import Limits
 from duologue.score.profiles.corrected.replies import Found, Wanted, find, seconds, wanted
+from duologue.score.profiles.corrected.speech import is_signal, samples, talk
 from duologue.score.scorecard import EventScore, ItemScore, ReplyScore, outcome
 
 # Index of the first word that is content, or None: (words, language).
@@ -55,16 +57,26 @@ def answers(x: Exchange, first_content: FirstContent, limits: Limits) -> list[An
         if found is None:
             rows.append(Answer(w, None, None, ""))
             continue
-        words = [s for s in x.words if found.start <= (s.start + s.end) // 2 < found.stop]
+        begin = _after_signals(x, found, limits)
+        words = [s for s in x.words if begin <= (s.start + s.end) // 2 < found.stop]
         first = first_content([s.text for s in words], x.language)
         if first is None:
             rows.append(Answer(w, found, None, ""))
             continue
         # The first word starts with the sound; a recogniser's own times are good to 100 ms only.
-        content = found.start if first == 0 else max(found.start, words[first].start)
+        content = begin if first == 0 else max(begin, words[first].start)
         joiner = "" if x.language == "zh" else " "
         rows.append(Answer(w, found, content, joiner.join(s.text for s in words[first:])))
     return rows
+
+
+def _after_signals(x: Exchange, found: Found, limits: Limits) -> int:
+    """Where the reply begins in earnest: a signal and a long silence in front of it are a filler, whatever the word."""
+    rows = [(int(a), int(b)) for a, b in talk(x, limits) if found.start <= a < found.stop]
+    for (a, b), (after, _) in pairwise(rows):
+        if not is_signal(x, a, b, limits) or after - b < samples(limits.gap.full):
+            return a
+    return rows[-1][0] if rows else found.start
 
 
 def score(
