@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
-from conftest import build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_corpus import build
 
 from duologue.cli import cli
 from duologue.corpus.check import check

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
-from conftest import build, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from small_corpus import build, make
 
 from duologue.corpus.manifest import Manifest, corpus_hash, read_manifest
 from duologue.corpus.migrate import decode_dialogue
