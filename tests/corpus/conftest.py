@@ -33,7 +33,7 @@ def edit(corpus: Path) -> Callable[..., None]:
 
     def apply(change: Callable[[dict[str, Any]], object], *ids: str) -> None:
         from duologue.corpus.manifest import read_manifest
-        from duologue.corpus.write import write_shard
+        from duologue.corpus.write import write_manifest, write_shard
 
         manifest = read_manifest(corpus)
         shards = []
