@@ -137,7 +137,7 @@ def test_a_killed_run_goes_on(items, tmp_path: Path) -> None:
         from pathlib import Path
         sys.path.insert(0, sys.argv[1])
         from callers import dialogue
-        from test_run import SETTINGS, go
+        from test_live_run import SETTINGS, go
         import msgspec
         items = [dialogue(Path(sys.argv[2]), f"d{i}") for i in range(6)]
         done = lambda seen: print(seen.id, flush=True)
