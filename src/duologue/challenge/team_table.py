@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from duologue.corpus.table import read_table
 from duologue.errors import UserError
 
 LARGEST = 16 * 2**20
@@ -49,7 +50,7 @@ def read_rows(path: Path, check: Callable[[dict[str, int]], str], columns: str) 
     ``check`` says what is wrong with the header, "" for nothing; ``columns`` says what was wanted. UserError for a file
     that cannot be read, is too large, no UTF-8, broken CSV or without a row.
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(read_table(path, LARGEST), newline=""), strict=True)
     header: dict[str, int] = {}
     empty = True
     try:
@@ -74,16 +75,3 @@ def _header(cells: Sequence[str], where: str, columns: str) -> dict[str, int]:
     if twice := next((n for n in names if n and names.count(n) > 1), None):
         raise UserError("a column comes twice", where=where, field=twice, allowed=columns)
     return {n: i for i, n in enumerate(names)}
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UserError("too large a table", where=str(path), allowed=f"up to {LARGEST} bytes")
-        data = path.read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError("not UTF-8", where=f"{path}:{line}") from None

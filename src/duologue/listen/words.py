@@ -6,6 +6,7 @@ they come from attention weights and are good to about 100 ms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -46,22 +47,11 @@ class Recogniser:
 
     @cached_property
     def _model(self) -> Any:
-        files = store.paths(WHISPER, *(f.name for f in WHISPER.files))
-        try:
-            from faster_whisper import WhisperModel
-        except ImportError as error:
-            raise _missing(error) from error
-        return WhisperModel(
-            str(files[0].parent), device="cpu", compute_type="int8", cpu_threads=self._threads, local_files_only=True
-        )
+        return whisper(self._threads)
 
     @cached_property
-    def _simplify(self) -> Any:
-        try:
-            from opencc import OpenCC
-        except ImportError as error:
-            raise _missing(error) from error
-        return OpenCC("tw2s").convert
+    def _simplify(self) -> Callable[[str], str]:
+        return simplifier()
 
     def hear(
         self, samples: npt.NDArray[np.float32], sample_rate: int, *, language: str | None = None, times: bool = True
@@ -98,6 +88,28 @@ class Recogniser:
             language=info.language,
             language_probability=float(info.language_probability),
         )
+
+
+def whisper(threads: int) -> Any:
+    """The verified network, loaded to compute with ``threads``; MissingPartError where a part is not installed."""
+    files = store.paths(WHISPER, *(f.name for f in WHISPER.files))
+    try:
+        from faster_whisper import WhisperModel
+    except ImportError as error:
+        raise _missing(error) from error
+    return WhisperModel(
+        str(files[0].parent), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+    )
+
+
+def simplifier() -> Callable[[str], str]:
+    """Traditional characters and Taiwanese variants as simplified ones."""
+    try:
+        from opencc import OpenCC
+    except ImportError as error:
+        raise _missing(error) from error
+    convert: Callable[[str], str] = OpenCC("tw2s").convert
+    return convert
 
 
 def _missing(error: ImportError) -> MissingPartError:

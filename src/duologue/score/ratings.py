@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from duologue.corpus.table import read_table
 from duologue.errors import UserError
 
 LARGEST = 256 * 2**20
@@ -56,7 +57,7 @@ def read_ratings(path: Path, judges: Sequence[str] = ()) -> Ratings:
     A rating that is given twice counts once, the first; that and whatever else a line has wrong is in ``problems``.
     UserError for a file that cannot be read, has no column for what is needed, or no rating; or for an unknown judge.
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""))
+    lines = csv.reader(io.StringIO(read_table(path, LARGEST), newline=""))
     work = _Reading()
     header: dict[str, int] = {}
     wide: dict[str, int] = {}
@@ -181,16 +182,3 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return x if math.isfinite(x) and "_" not in text else None
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UserError("too large a table", where=str(path), allowed=f"up to {LARGEST} bytes")
-        data = path.read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError("not UTF-8", where=f"{path}:{line}") from None

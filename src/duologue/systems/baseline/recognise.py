@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from duologue.errors import MissingPartError
-from duologue.models import store
-from duologue.models.catalogue import WHISPER
+from duologue.listen.words import simplifier, whisper
 
 _RATE = 16_000
 _LONGEST = 28.0
@@ -50,14 +49,7 @@ class QuickRecogniser:
 
     @cached_property
     def _model(self) -> Any:
-        files = store.paths(WHISPER, *(f.name for f in WHISPER.files))
-        try:
-            from faster_whisper import WhisperModel
-        except ImportError as error:
-            raise _missing(error) from error
-        return WhisperModel(
-            str(files[0].parent), device="cpu", compute_type="int8", cpu_threads=self._threads, local_files_only=True
-        )
+        return whisper(self._threads)
 
     @cached_property
     def _tokens(self) -> dict[str, Any]:
@@ -66,12 +58,8 @@ class QuickRecogniser:
         return {code: Tokenizer(self._model.hf_tokenizer, True, "transcribe", code) for code in LANGUAGES}
 
     @cached_property
-    def _simplify(self) -> Any:
-        try:
-            from opencc import OpenCC
-        except ImportError as error:
-            raise _missing(error) from error
-        return OpenCC("tw2s").convert
+    def _simplify(self) -> Callable[[str], str]:
+        return simplifier()
 
     def load(self) -> None:
         """Load the weights now, and compute once, so that the first user does not wait for it."""
@@ -123,7 +111,3 @@ def _once(text: str) -> str:
         if 0 < at <= size + 2:
             return clean[:at].strip()
     return re.sub(r"(.{2,}?)\1{2,}", r"\1", clean).strip()
-
-
-def _missing(error: ImportError) -> MissingPartError:
-    return MissingPartError(f"the recogniser needs the package {error.name!r}", mend="pip install 'duologue[asr]'")
