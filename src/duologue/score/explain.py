@@ -12,13 +12,13 @@ from duologue.corpus.read import OpenDialogue
 from duologue.corpus.run import Run
 from duologue.score.exchange import Exchange
 from duologue.score.hear import Ears, hear, take
-from duologue.score.profiles.corrected.evaluate import Reader, score_exchanges
+from duologue.score.profiles.corrected.evaluate import Reader, read, score_read
 from duologue.score.profiles.corrected.limits import DEFAULT, Limits
 from duologue.score.profiles.humdial2026.ears import OfficialEars
 from duologue.score.profiles.humdial2026.evaluate import evaluate
 from duologue.score.profiles.humdial2026.item import OfficialItem
 from duologue.score.profiles.humdial2026.latency import response_latencies, stop_latencies
-from duologue.score.profiles.humdial2026.rule_tag import METHOD
+from duologue.score.profiles.humdial2026.rule_tag import METHOD, rule_tag
 from duologue.score.scorecard import ItemScore
 
 
@@ -38,11 +38,12 @@ def explain(
     """
     taken = take([item], run)
     (x,) = hear([item], taken, ears)
-    (one,) = score_exchanges([x], reader, limits)
+    (answered,) = read([x], reader, limits)
+    (one,) = score_read([answered], reader, limits)
     if official is None or one.outcome != "scored" or one.scenario == "none":
         return one, x
     given = (tags or {}).get(item.id)
-    seen = official.item(item, x, taken[0][0], given if given is not None else [official.tag(x, reader)])
+    seen = official.item(item, x, taken[0][0], given if given is not None else [rule_tag(answered, reader)])
     return msgspec.structs.replace(one, official=view(seen, one, by_rule=given is None)), x
 
 

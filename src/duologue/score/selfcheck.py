@@ -15,11 +15,11 @@ from duologue.score.comparison import paired
 from duologue.score.exchange import RATE
 from duologue.score.hear import Ears, Taken
 from duologue.score.profiles.corrected import card
-from duologue.score.profiles.corrected.evaluate import Options, Reader, expected, heard, score_exchanges
+from duologue.score.profiles.corrected.evaluate import Options, Reader, expected, heard, read, score_read
 from duologue.score.profiles.humdial2026.ears import OfficialEars
 from duologue.score.profiles.humdial2026.evaluate import evaluate as evaluate_officially
 from duologue.score.profiles.humdial2026.item import OfficialItem, OfficialOptions
-from duologue.score.profiles.humdial2026.rule_tag import METHOD
+from duologue.score.profiles.humdial2026.rule_tag import METHOD, rule_tag
 from duologue.score.scorecard import Estimate, ItemScore
 from duologue.systems.degenerate import DEGENERATE, HONEST, Others, describe, perform
 
@@ -152,10 +152,11 @@ def _run(
     official_items: list[OfficialItem] = []
     at = 0
     for batch in heard(items, outputs, ears):
-        scores += score_exchanges(batch, reader, Options().limits)
-        for x, item, (samples, _) in zip(batch, items[at : at + len(batch)], kept, strict=True):
+        reads = read(batch, reader, Options().limits)
+        scores += score_read(reads, reader, Options().limits)
+        for r, item, (samples, _) in zip(reads, items[at : at + len(batch)], kept, strict=True):
             if item.dialogue.scenario != "none":
-                official_items.append(official.item(item, x, samples, [official.tag(x, reader)]))
+                official_items.append(official.item(item, r.exchange, samples, [rule_tag(r, reader)]))
         at += len(batch)
         advance(len(batch))
     return scores, official_items

@@ -68,7 +68,7 @@ def evaluate(
     run.know(item.id for item in Corpus(corpus.root))
     outputs = partial(take, run=run)
     for batch in heard(expected(corpus, options), outputs, ears):
-        items += score_exchanges(batch, reader, options.limits)
+        items += score_read(read(batch, reader, options.limits), reader, options.limits)
         advance(len(batch))
     return assemble(items, corpus, run, reader, options.limits)
 
@@ -82,24 +82,37 @@ def heard(
         yield hear(batch, outputs(batch), ears)
 
 
-def score_exchanges(exchanges: Sequence[Exchange], reader: Reader, limits: Limits) -> list[ItemScore]:
-    """Scores of exchanges, in order. One that was not observed scores 0 with the reason."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An exchange, what the system gave for each wanted turn, and, by turn, what was said of the answers with words."""
+
+    exchange: Exchange
+    answers: list[Answer]
+    judged: dict[int, Judged]
+
+    @property
+    def said(self) -> list[Answer]:
+        return [a for a in self.answers if a.text]
+
+
+def read(exchanges: Sequence[Exchange], reader: Reader, limits: Limits) -> list[Read]:
+    """Find and read the answers of ``exchanges``, in order; the reader is asked once, for all of them together."""
     given = [answers(x, reader.first_content, limits) for x in exchanges]
     said = [(x, a) for x, rows in zip(exchanges, given, strict=True) for a in rows if a.text]
-    verdicts = dict(zip(((x.dialogue.id, a.wanted.index) for x, a in said), reader.judge(said), strict=True))
-    judged = [
-        {a.wanted.index: verdicts[x.dialogue.id, a.wanted.index] for a in rows if a.text}
+    verdicts = iter(reader.judge(said))
+    return [
+        Read(x, rows, {a.wanted.index: next(verdicts) for a in rows if a.text})
         for x, rows in zip(exchanges, given, strict=True)
     ]
-    natural = reader.naturalness(
-        [
-            (x, [a for a in rows if a.text], [verdict[a.wanted.index] for a in rows if a.text])
-            for x, rows, verdict in zip(exchanges, given, judged, strict=True)
-        ]
-    )
+
+
+def score_read(exchanges: Sequence[Read], reader: Reader, limits: Limits) -> list[ItemScore]:
+    """Scores of exchanges that were read, in order. One that was not observed scores 0 with the reason."""
+    natural = reader.naturalness([(r.exchange, r.said, [r.judged[a.wanted.index] for a in r.said]) for r in exchanges])
     scores = []
-    for x, rows, verdict, worth in zip(exchanges, given, judged, natural, strict=True):
-        one = score(x, rows, verdict, reader, limits)
+    for r, worth in zip(exchanges, natural, strict=True):
+        x = r.exchange
+        one = score(x, r.answers, r.judged, reader, limits)
         if one.outcome != "scored":
             one = msgspec.structs.replace(
                 one, utility=0.0, behaviour=0.0, speed=0.0, relevance=None, events=(), replies=(), why=x.observation.why

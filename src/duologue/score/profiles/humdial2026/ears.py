@@ -1,4 +1,4 @@
-"""What the official scoring hears of a corpus's run: Silero's own segments in both channels, and a tag."""
+"""What the official scoring hears of a corpus's run: Silero's own segments in both channels."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from duologue.corpus.interval import Intervals
 from duologue.corpus.read import OpenDialogue
 from duologue.score.exchange import RATE, Exchange
 from duologue.score.hear import Samples
-from duologue.score.profiles.corrected.evaluate import Reader
-from duologue.score.profiles.corrected.item import answers
-from duologue.score.profiles.corrected.limits import DEFAULT
 from duologue.score.profiles.humdial2026.from_exchange import official_item
 from duologue.score.profiles.humdial2026.intervals import SYSTEM_GAP, USER_GAP
 from duologue.score.profiles.humdial2026.item import OfficialItem
 from duologue.score.profiles.humdial2026.read import Detector
-from duologue.score.profiles.humdial2026.rule_tag import rule_tag
 
 
 class OfficialEars:
@@ -42,14 +38,6 @@ class OfficialEars:
         if item.id not in self._users:
             self._users[item.id] = self._detector.segments(_user(item), merge_gap=USER_GAP)
         return official_item(item, x, self._users[item.id], heard, tags)
-
-    @staticmethod
-    def tag(x: Exchange, reader: Reader) -> str:
-        """The tag by rule; see :mod:`duologue.score.profiles.humdial2026.rule_tag`."""
-        given = answers(x, reader.first_content, DEFAULT)
-        said = [a for a in given if a.text]
-        judged = dict(zip((a.wanted.index for a in said), reader.judge([(x, a) for a in said]), strict=True))
-        return rule_tag(x, [(a, judged.get(a.wanted.index)) for a in given], reader)
 
 
 def _user(item: OpenDialogue) -> Samples:

@@ -7,13 +7,11 @@ system that keeps silent, or talks on without a break, opens no new stretch and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from duologue.corpus.event import INTERRUPTION
 from duologue.corpus.interval import merge_gaps
-from duologue.score.exchange import RATE, Exchange
+from duologue.score.exchange import RATE
+from duologue.score.profiles.corrected.evaluate import Read
 from duologue.score.profiles.corrected.events import Reading
-from duologue.score.profiles.corrected.item import Answer, Judged
 
 METHOD = "by rule, without a judge"
 # The official merging of the system's speech.
@@ -21,8 +19,9 @@ _GAP = 0.5
 _SURE = 0.5
 
 
-def rule_tag(x: Exchange, given: Sequence[tuple[Answer, Judged | None]], reading: Reading) -> str:
-    """RESPOND, RESUME, UNCERTAIN_HANDLING or UNKNOWN for the first event of ``x``; ``given`` are its replies."""
+def rule_tag(read: Read, reading: Reading) -> str:
+    """RESPOND, RESUME, UNCERTAIN_HANDLING or UNKNOWN for the first event of an exchange."""
+    x = read.exchange
     if not x.events or x.events[0].not_exercised:
         return "UNKNOWN"
     e = x.events[0]
@@ -35,14 +34,15 @@ def rule_tag(x: Exchange, given: Sequence[tuple[Answer, Judged | None]], reading
     if not after:
         return "UNKNOWN"
     if e.event.kind in INTERRUPTION:
-        reply = next(((a, j) for a, j in given if a.wanted.index == e.event.target_turn), None)
+        reply = next((a for a in read.answers if a.wanted.index == e.event.target_turn), None)
         if e.event.kind == "termination":
             # Any word on it is a response: "okay". Silence was UNKNOWN above.
             return "RESPOND" if start < e.end + 4 * RATE else "UNKNOWN"
-        if reply is not None and reply[1] is not None:
-            worth = reply[1].score
+        judged = read.judged.get(e.event.target_turn)
+        if reply is not None and judged is not None:
+            worth = judged.score
             if e.event.kind == "repetition":
-                worth = reading.repeats(reply[0].text, before, x.language)
+                worth = reading.repeats(reply.text, before, x.language)
             if worth >= _SURE:
                 return "RESPOND"
         return "RESUME" if reading.continues(before, after, x.language) >= _SURE else "UNCERTAIN_HANDLING"

@@ -18,11 +18,12 @@ from duologue.judge.judge import Judge
 from duologue.judge.tag import Chunk, TagItem, Transcript
 from duologue.score.exchange import RATE, Exchange
 from duologue.score.hear import Ears, Taken, take
-from duologue.score.profiles.corrected.evaluate import Reader, heard
+from duologue.score.profiles.corrected.evaluate import Reader, heard, read
+from duologue.score.profiles.corrected.limits import DEFAULT
 from duologue.score.profiles.humdial2026.ears import OfficialEars
 from duologue.score.profiles.humdial2026.evaluate import evaluate
 from duologue.score.profiles.humdial2026.item import OfficialItem, OfficialOptions, OfficialScore
-from duologue.score.profiles.humdial2026.rule_tag import METHOD
+from duologue.score.profiles.humdial2026.rule_tag import METHOD, rule_tag
 
 LARGEST = 64 * 2**20
 
@@ -62,12 +63,13 @@ def score_run(
     wanted = (i for i in items if i.dialogue.track == "duplex" and i.dialogue.scenario in SCENARIOS)
     for batch in heard(wanted, outputs, ears):
         opened, taken = kept[0]
-        for x, item, (samples, _) in zip(batch, opened, taken, strict=True):
+        by_rule = tags is None and judge is None
+        ruled = [[rule_tag(r, reader)] for r in read(batch, reader, DEFAULT)] if by_rule else [None] * len(batch)
+        for x, item, (samples, _), tag in zip(batch, opened, taken, ruled, strict=True):
             given: Sequence[str] | None = (tags or {}).get(item.id)
             if tags is None and x.observation.status == "ok":
-                if judge is None:
-                    given = [official.tag(x, reader)]
-                else:
+                given = tag
+                if judge is not None:
                     asked.append(tag_item(item, x, run))
             rows.append(official.item(item, x, samples, given))
         advance(len(batch))
