@@ -1,0 +1,1 @@
+"""Guarding a data set: splits, sealed tests, the audit of training data, declarations."""
