@@ -9,7 +9,7 @@ begun is told in docs/live-harness.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from duologue.corpus.turn import Turn
 from duologue.errors import UserError
 from duologue.live.heard import Heard
 from duologue.live.source import RATE, resampled
+from duologue.live.without_echo import user_channel
 from duologue.systems.arrival import Int16
 
 Floats = npt.NDArray[np.float32]
@@ -109,7 +110,7 @@ class Adaptive:
         self._own_rate = self._main.sample_rate
         self._dialogue = item.dialogue
         self._cues = _cues(item)
-        self._bed, self._pieces, self._stems = _sounds(item, self._cues, rate)
+        self._bed, self._pieces = _sounds(item, self._cues, rate)
         self._played: dict[int, _Played] = {}
         self._next = 0
         self._last: int | None = None
@@ -154,11 +155,8 @@ class Adaptive:
             if a < b:
                 part = piece[a - at : b - at].astype(np.float32)
                 here = slice(a - start, b - start)
-                if self._stems:
-                    out[here] += part
-                else:
-                    share = _envelope(np.arange(a - at, b - at), len(piece), max(1, round(_FADE * self.rate)))
-                    out[here] = out[here] * np.sqrt(1.0 - share**2) + part * share
+                share = _envelope(np.arange(a - at, b - at), len(piece), max(1, round(_FADE * self.rate)))
+                out[here] = out[here] * np.sqrt(1.0 - share**2) + part * share
         frame: Int16 = np.clip(np.rint(out), -32_768, 32_767).astype(np.int16)
         return frame
 
@@ -370,7 +368,7 @@ def _cues(item: OpenDialogue) -> list[_Cue]:
         rows.sort(key=lambda row: (row[1][0][0], row[0].index))
     if not room:
         raise UserError("nobody speaks in the user's microphone", where=f"dialogue {d.id}")
-    aimed = {e.target_turn for e in d.events if e.kind != "pause"}
+    aimed = {e.target_turn for e in d.events if not e.halts}
     silencing = {e.target_turn for e in d.events if "wait" in e.expected and "respond" not in e.expected}
     tail = round((_AFTER + min(d.acoustics.rt60, 0.6)) * rate)
     cues: list[_Cue] = []
@@ -427,48 +425,11 @@ def _wants_reply(turns: tuple[Turn, ...], last: Turn, audio: str) -> bool:
 # -- the sounds -------------------------------------------------------------------------------------------------------
 
 
-def _sounds(item: OpenDialogue, cues: list[_Cue], rate: int) -> tuple[Int16, list[Int16], bool]:
-    """The background, as a loop, and the piece of each cue, int16 at ``rate``; whether the pieces are clean stems.
-
-    A microphone that heard the reference system's echo would bring it into another system's call: there clean stems
-    are taken where the dialogue has them, at the level that they have in the microphone.
-    """
-    d, main = item.dialogue, item.file("main")
-    mic, own_rate = item.audio(role="user", dtype="int16")
-    busy = [(c.cut[0], c.cut[1]) for c in cues]
-    echo = d.acoustics.echo_db is not None
-    if echo:
-        late = round(0.3 * own_rate)
-        busy += [
-            (s.start, s.end + late) for t in d.turns if t.role == "system" for s in t.segments if s.audio == main.id
-        ]
-    bed = _loop(mic, sorted(busy), own_rate)
-    stems = _stems(item, cues) if echo else None
-    pieces = []
-    for k, c in enumerate(cues):
-        part = mic[c.cut[0] : c.cut[1]]
-        if stems is not None:
-            clean = stems[k]
-            energy = float(np.dot(clean, clean))
-            gain = float(np.dot(part.astype(np.float32), clean)) / energy if energy else 0.0
-            part = np.clip(np.rint(clean * np.clip(gain, 0.0, 4.0)), -32_768, 32_767).astype(np.int16)
-        pieces.append(resampled(part, own_rate, rate))
-    return resampled(bed, own_rate, rate), pieces, stems is not None
-
-
-def _stems(item: OpenDialogue, cues: list[_Cue]) -> list[Floats] | None:
-    found: dict[str, Any] = {}
-    pieces = []
-    for c in cues:
-        speaker = c.turn.speaker
-        if speaker not in found:
-            own = [a for a in item.dialogue.audio if all(ch.kind == "clean-stem" for ch in a.channels)]
-            entry = next((a for a in own if len(a.channels) == 1 and speaker in a.channels[0].speakers), None)
-            if entry is None or (entry.sample_rate, entry.length) != (item.file().sample_rate, item.file().length):
-                return None
-            found[speaker] = item.audio(0, which=entry.id, dtype="int16")[0].astype(np.float32)
-        pieces.append(found[speaker][c.cut[0] : c.cut[1]])
-    return pieces
+def _sounds(item: OpenDialogue, cues: list[_Cue], rate: int) -> tuple[Int16, list[Int16]]:
+    """The background, as a loop, and the piece of each cue, int16 at ``rate``, without the reference system's echo."""
+    mic, own_rate = user_channel(item)
+    bed = _loop(mic, sorted((c.cut[0], c.cut[1]) for c in cues), own_rate)
+    return resampled(bed, own_rate, rate), [resampled(mic[c.cut[0] : c.cut[1]], own_rate, rate) for c in cues]
 
 
 def _loop(mic: Int16, busy: list[tuple[int, int]], rate: int) -> Int16:

@@ -10,6 +10,7 @@ from duologue.corpus.event import RealisedEvent
 from duologue.corpus.observation import SentTurn
 from duologue.corpus.read import OpenDialogue
 from duologue.live.heard import Heard
+from duologue.live.without_echo import user_channel
 from duologue.systems.arrival import Int16
 
 # The clock of a run: what the turns, events and recordings of every observation are on.
@@ -73,10 +74,12 @@ class Recorded:
 def recorded(item: OpenDialogue, rate: int, *, which: str = "main") -> Recorded:
     """The user's channel of ``item`` at ``rate`` Hz, its level unchanged, with its turns and events on the run's clock.
 
+    An echo of the reference system is taken out: no system under test said those words.
+
     ``which`` is "main", "twin" or an audio id. Turns and events are those of the main audio, with which a twin shares
     its clock.
     """
-    x, own_rate = item.audio(role="user", which=which, dtype="int16")
+    x, own_rate = user_channel(item, which)
     main = item.file("main")
     scale = RATE / main.sample_rate
     sent = [
