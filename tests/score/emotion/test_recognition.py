@@ -84,16 +84,20 @@ def test_expression_states_the_ears_error() -> None:
     labels = ["sad", "happy", "neutral"] * 40
     speakers = [str(i // 12) for i in range(120)]
     trained = ear([clip(x) for x in labels], labels, speakers, loudness=True)
-    assert 0.5 < trained.error.mean < 1
+    error = trained.hearing.recall
+    assert 0.5 < error.mean < 1
+    assert (trained.hearing.clips, trained.hearing.speakers) == (120, 10)
+    assert trained.hearing.chance == pytest.approx(1 / 3)
     asked = ["sad", "happy", "calm", "sad"]
-    found = express(
-        asked, [clip("sad"), clip("happy"), clip("neutral"), None], trained, {}, word_errors=[0, 0.5, 2, None]
-    )
+    heard = [*trained.listener.hear([clip("sad"), clip("happy"), clip("neutral")]), ""]
+    found = express(asked, heard, trained.hearing, {}, word_errors=[0, 0.5, 2, None])
     # The missing reply stays in the denominator; calm is heard as neutral.
     assert found.heard_as_asked.n == 4 and (found.heard_as_asked.value or 0) <= 0.75
+    right = express(asked, ["sad", "happy", "neutral", ""], trained.hearing, {})
+    assert right.heard_as_asked.value == 0.75 and right.confusion["sad"] == {"sad": 1, "": 1}
+    assert express(asked, None, None, {}).heard_as_asked.value is None
     assert found.intelligible.value == pytest.approx((1 + 0.5 + 0 + 0) / 4)
-    assert found.chance == pytest.approx(1 / 3)
-    by = trained.error.by_class
+    by = error.by_class
     assert found.ceiling == pytest.approx((2 * by["sad"] + by["happy"] + by["neutral"]) / 4)
     with pytest.raises(ValueError, match="two speakers"):
         ear([clip("sad")], ["sad"], ["one"], loudness=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from duologue.score.emotion.answers import AnswerFinding
 from duologue.score.emotion.cause import CauseScores, PhraseScores
+from duologue.score.emotion.expression import ExpressionScores, Hearing
 from duologue.score.emotion.recognition import ConflictScores, RecognitionScores
 from duologue.score.emotion.trajectory import TrajectoryScores
 from duologue.score.scorecard import Estimate
@@ -33,7 +34,7 @@ class TaskCell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmotionItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One expected answer and what was read in it."""
+    """One expected answer and what was read in it. ``clusters`` maps "script_family" and "speaker" to their names."""
 
     id: str
     probe: str
@@ -44,12 +45,65 @@ class EmotionItem(msgspec.Struct, frozen=True, kw_only=True):
     said: tuple[str, ...] = ()
     right: bool = False
     how: str = ""
+    clusters: dict[str, str] = {}
+
+
+# How an expected spoken reply ended. All but "heard" count as failed: not as asked, and not intelligible.
+ReplyStatus = Literal["heard", "missing", "mute", "unreadable", "infrastructure"]
+
+
+class ReplyItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One spoken reply. ``asked`` is the feeling asked for, "" where none is stated; ``heard`` what the ear hears.
+
+    ``error`` is the WER (en) or CER (zh) of ``words`` as recognised against ``text``, None where it was not measured:
+    no recogniser, or no text to compare with. ``right`` says whether the reply is heard as asked.
+    """
+
+    id: str
+    probe: str
+    task: str
+    language: str
+    status: ReplyStatus
+    why: str = ""
+    asked: str = ""
+    heard: str = ""
+    right: bool = False
+    text: str = ""
+    words: str = ""
+    error: float | None = None
+
+
+class SpokenCell(msgspec.Struct, frozen=True, kw_only=True):
+    """One language, or "all": ``expected`` replies are ``accounted`` for; ``not_asked`` of them state no feeling.
+
+    ``scores`` is over the replies of which a feeling was asked, None where there are none.
+    """
+
+    language: str
+    expected: int
+    accounted: dict[str, int]
+    not_asked: int
+    scores: ExpressionScores | None = None
+
+
+class SpokenCard(msgspec.Struct, frozen=True, kw_only=True):
+    """The run's spoken replies. ``hearing`` is the ear and its error, None where ``ear_from`` says why there is none.
+
+    ``words_from`` says who heard the words, or why nobody did.
+    """
+
+    cells: tuple[SpokenCell, ...]
+    hearing: Hearing | None
+    ear_from: str
+    words_from: str
+    items: tuple[ReplyItem, ...] = ()
 
 
 class EmotionCard(msgspec.Struct, frozen=True, kw_only=True):
     """``counts`` and ``findings`` name what was wrong with the answers' lines; ``unknown_labels`` what no label fits.
 
-    ``left_to_judges`` counts probes that no measure here answers for (empathy, expression).
+    ``left_to_judges`` counts probes that no measure here answers for (what an empathetic reply says). ``spoken`` is of
+    the run's audio, None where no spoken reply is expected or the run is a file of answers.
     """
 
     profile: str
@@ -63,3 +117,4 @@ class EmotionCard(msgspec.Struct, frozen=True, kw_only=True):
     read_as: dict[str, int]
     warnings: tuple[str, ...] = ()
     items: tuple[EmotionItem, ...] = ()
+    spoken: SpokenCard | None = None

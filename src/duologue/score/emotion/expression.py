@@ -21,20 +21,28 @@ class Ear(msgspec.Struct, frozen=True):
     """A classifier that was fitted, and how it does on speakers that it never heard."""
 
     listener: EmotionListener
-    error: Recall
+    hearing: Hearing
+
+
+class Hearing(msgspec.Struct, frozen=True, kw_only=True):
+    """The ear's own error: ``recall`` of ``clips`` clips by ``speakers`` speakers, each heard by the others' ear."""
+
+    recall: Recall
+    clips: int
+    speakers: int
+    chance: float
 
 
 class ExpressionScores(msgspec.Struct, frozen=True, kw_only=True):
-    """``heard_as_asked`` over all expected replies, a missing one being wrong.
+    """``heard_as_asked`` over all replies of which a feeling was asked, a missing one being wrong.
 
-    ``ceiling``: the mean, over the replies, of the ear's recall on real clips of the feeling asked for; ``chance``: one
-    over its classes. ``intelligible``: mean of 1 - error rate of the words heard, None where no words were given.
+    Its value is None where no ear listened. ``ceiling``: the mean, over the replies, of
+    the ear's own recall of the feeling asked for. ``confusion``: asked -> heard -> n, "" for no reply.
+    ``intelligible``: mean of 1 - error rate of the words heard, 0 for no reply, None where no words were given.
     """
 
     heard_as_asked: Estimate
-    ceiling: float
-    chance: float
-    ear: Recall
+    ceiling: float | None
     confusion: dict[str, dict[str, int]]
     intelligible: Estimate
 
@@ -48,37 +56,35 @@ def ear(clips: Sequence[dict[str, float]], labels: Sequence[str], speakers: Sequ
     if len(set(speakers)) < 2:
         raise ValueError("an ear needs clips of two speakers or more")
     heard = leave_speakers_out(clips, labels, speakers, loudness=loudness)
-    return Ear(EmotionListener(loudness=loudness).fit(clips, labels), recall(labels, heard))
+    found = recall(labels, heard)
+    hearing = Hearing(recall=found, clips=len(clips), speakers=len(set(speakers)), chance=1 / len(found.by_class))
+    return Ear(EmotionListener(loudness=loudness).fit(clips, labels), hearing)
 
 
 def express(
     asked: Sequence[str],
-    replies: Sequence[dict[str, float] | None],
-    ear: Ear,
+    heard: Sequence[str] | None,
+    hearing: Hearing | None,
     clusters: Clusters,
     *,
     word_errors: Sequence[float | None] = (),
 ) -> ExpressionScores:
-    """Replies [n] (their features, None where there is none) against the feelings asked for.
+    """Feelings that the ear ``heard`` in the replies [n], "" where there is none, against those ``asked`` for.
 
-    ``word_errors`` are WER (en) or CER (zh) of the words heard against those asked for, None for a missing reply;
-    an error rate above 1 counts as 1.
+    ``heard`` is None where no ear listened. ``word_errors`` are WER (en) or CER (zh) of the words heard against those
+    asked for, None for a missing reply; an error rate above 1 counts as 1.
     """
-    given = [r for r in replies if r is not None]
-    heard = iter(ear.listener.hear(given))
-    said = [next(heard) if r is not None else "" for r in replies]
     wanted = [MERGED.get(a, a) for a in asked]
     confusion: dict[str, dict[str, int]] = {}
-    for a, b in zip(wanted, said, strict=True):
+    for a, b in zip(wanted, heard, strict=True) if heard is not None else ():
         row = confusion.setdefault(a, {})
         row[b] = row.get(b, 0) + 1
-    known = [ear.error.by_class.get(a, 0.0) for a in wanted]
+    known = [hearing.recall.by_class.get(a, 0.0) for a in wanted] if hearing is not None else []
     clear = [0.0 if e is None else max(0.0, 1 - e) for e in word_errors]
+    right = [a == b for a, b in zip(wanted, heard, strict=True)] if heard is not None else []
     return ExpressionScores(
-        heard_as_asked=rate([a == b for a, b in zip(wanted, said, strict=True)], clusters),
-        ceiling=sum(known) / len(known) if known else 0.0,
-        chance=1 / len(ear.error.by_class),
-        ear=ear.error,
+        heard_as_asked=rate(right, clusters) if right else Estimate(value=None),
+        ceiling=sum(known) / len(known) if known else None,
         confusion=confusion,
         intelligible=clustered_mean(clear, clusters) if clear else Estimate(value=None),
     )
