@@ -7,7 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from duologue.corpus.dialogue import LANGUAGES
 from duologue.corpus.event import INTERRUPTION, SCENARIOS
@@ -35,6 +37,16 @@ CELLS = tuple(
     for cell in (("third_party_before", "third_party_after") if scenario == "third_party" else (scenario,))
 )
 _BY_RATE = ("pause", "third_party_before")
+
+
+class Contribution(NamedTuple):
+    """What one item adds to its cell: (sum, count) of each delay in seconds, and (hits, trials) of its behaviour."""
+
+    cell: str
+    stop: tuple[float, int]
+    response: tuple[float, int]
+    first: tuple[float, int]
+    behaviour: tuple[int, int]
 
 
 @dataclass
@@ -122,6 +134,28 @@ def evaluate(items: Iterable[OfficialItem], options: OfficialOptions = OfficialO
         notes=tuple(sorted((i.id, note) for c in every for i in c.items for note in i.notes)),
         why="; ".join(why),
         options=options,
+        items=tuple(_kept(i) for i in sorted((i for c in every for i in c.items), key=lambda i: i.id)),
+    )
+
+
+def _kept(item: OfficialItem) -> OfficialItem:
+    return msgspec.structs.replace(item, system_words=item.system_words[:1]) if item.system_words else item
+
+
+def contribution(item: OfficialItem) -> Contribution:
+    """What ``item`` adds to its cell; UserError as in :func:`cell_of`."""
+    name, cell = cell_of(item), _Cell()
+    _read(item, name, cell)
+    by_rate = name in _BY_RATE
+    tag = "RESPOND" if item.scenario in INTERRUPTION else "RESUME"
+    return Contribution(
+        cell=name,
+        stop=(float(sum(cell.stops)), len(cell.stops)),
+        response=(float(sum(cell.responses)), len(cell.responses)),
+        first=(float(sum(cell.first)), len(cell.first)),
+        behaviour=(sum(d > 0 for d in cell.delays), len(cell.delays))
+        if by_rate
+        else (cell.tags[tag], sum(cell.tags.values())),
     )
 
 

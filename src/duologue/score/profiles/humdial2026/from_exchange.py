@@ -9,6 +9,7 @@ import numpy as np
 from duologue.corpus.interval import Intervals
 from duologue.corpus.read import OpenDialogue
 from duologue.score.exchange import RATE, Exchange
+from duologue.score.profiles.corrected.item import clusters
 from duologue.score.profiles.corrected.replies import claims
 from duologue.score.profiles.humdial2026.first_response import Position
 from duologue.score.profiles.humdial2026.item import OfficialItem, OfficialWord
@@ -41,6 +42,7 @@ def official_item(
         else None,
         tags=None if tags is None else tuple(tags),
         notes=(*x.observation.notes, *why),
+        clusters=clusters(x),
     )
 
 

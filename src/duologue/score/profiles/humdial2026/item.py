@@ -28,6 +28,7 @@ class OfficialItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ``speech_segments`` are (xmin, xmax) of ``_sentence.json`` in its order. ``system_words`` is None where the output
     was not transcribed and empty where it holds no words. ``tags`` are the judge's as written ("RESPOND" or
     "C_RESPOND"; the official file holds a list), None where there is no verdict. ``notes`` are problems of its files.
+    ``clusters`` maps "script_family" and "speaker" to what it shares with others, where that is known; no score needs it.
     """
 
     id: str
@@ -40,6 +41,7 @@ class OfficialItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     system_words: tuple[OfficialWord, ...] | None = None
     tags: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    clusters: dict[str, str] = {}
 
 
 class OfficialOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +138,8 @@ class OfficialScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     ``delay_score`` is not rounded. ``expected`` = ``scored`` + the items in ``unscored`` for "behaviour". ``missing``
     are the items without a readable output, ``bad_tags`` (item, tag) whose tag is none of the four. ``complete`` says
-    that all nine scenarios were there in every language. ``notes`` are (item, problem of its files).
+    that all nine scenarios were there in every language. ``notes`` are (item, problem of its files). ``items`` are what
+    was scored, in order of their ids, of the system's words only the first: scored again they give the same numbers.
     """
 
     languages: dict[str, LanguageScore]
@@ -154,3 +157,4 @@ class OfficialScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     notes: tuple[tuple[str, str], ...] = ()
     why: str = ""
     options: OfficialOptions = OfficialOptions()
+    items: tuple[OfficialItem, ...] = ()
