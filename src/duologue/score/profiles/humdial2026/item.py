@@ -28,7 +28,7 @@ class OfficialItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ``speech_segments`` are (xmin, xmax) of ``_sentence.json`` in its order. ``system_words`` is None where the output
     was not transcribed and empty where it holds no words. ``tags`` are the judge's as written ("RESPOND" or
     "C_RESPOND"; the official file holds a list), None where there is no verdict. ``notes`` are problems of its files.
-    ``clusters`` maps "script_family" and "speaker" to what it shares with others, where that is known; no score needs it.
+    ``clusters`` maps "script_family" and "speaker" to what it shares with others, where known; no score needs it.
     """
 
     id: str
