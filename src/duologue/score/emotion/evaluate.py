@@ -371,4 +371,5 @@ def _item(e: Expected, h: _Heard) -> EmotionItem:
         said=said,
         right=right,
         how=h.reading.how,
+        clusters=e.clusters,
     )
