@@ -10,6 +10,7 @@ import msgspec
 from duologue.generate.build import BuildReport, build
 from duologue.generate.progress import Bar
 from duologue.generate.recipe import read_recipe
+from duologue.protect.key import read_key
 
 
 @click.command(
@@ -24,19 +25,36 @@ from duologue.generate.recipe import read_recipe
     "--voice", default="", metavar="VOICE", help="Use this voice for every language, whatever the recipe says."
 )
 @click.option("--fallback-voice", default="", metavar="VOICE", help="Use this voice where one is not installed.")
+@click.option(
+    "--seal-key", type=click.Path(path_type=Path), metavar="KEYFILE", help="Draw the test split from this key's secret."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    recipe: Path, out: Path, workers: int | None, scale: float, voice: str, fallback_voice: str, as_json: bool
+    recipe: Path,
+    out: Path,
+    workers: int | None,
+    scale: float,
+    voice: str,
+    fallback_voice: str,
+    seal_key: Path | None,
+    as_json: bool,
 ) -> None:
     """Build the corpus of RECIPE in folder OUT.
 
     Run it again after an interruption: it goes on where it was and gives the same bytes. With raised counts it
-    adds to what is there.
+    adds to what is there. With --seal-key the recipe alone cannot build the same test split: that needs the key, too,
+    which 'duologue seal --new-key --key KEYFILE' makes.
     """
     planned = read_recipe(recipe).scaled(scale)
     if voice:
         planned = msgspec.structs.replace(planned, voices=dict.fromkeys(planned.voices, voice))
-    report = build(planned, out, workers=workers, progress=Bar(), fallback_voice=fallback_voice)
+    secret = None
+    if seal_key is not None:
+        key, warnings = read_key(seal_key)
+        secret = key.derive("recipe seeds")
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
+    report = build(planned, out, workers=workers, progress=Bar(), fallback_voice=fallback_voice, seal_key=secret)
     for notice in report.notices:
         click.echo(f"notice: {notice}", err=True)
     if as_json:

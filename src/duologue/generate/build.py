@@ -22,13 +22,14 @@ from duologue.errors import MissingPartError, UserError
 from duologue.generate.crew import Crew
 from duologue.generate.item import Item
 from duologue.generate.ledger import Record, audio_paths
-from duologue.generate.plan import PLAN_VERSION, Plan, ShardPlan
+from duologue.generate.plan import KEYED, PLAN_VERSION, Plan, ShardPlan
 from duologue.generate.pools import Pools
 from duologue.generate.progress import BuildProgress, Quiet
 from duologue.generate.recipe import Recipe, check_recipe
 from duologue.generate.scene import SCENE_VERSION
 from duologue.generate.script import Writer
-from duologue.generate.site import Site
+from duologue.generate.seeds import keyed
+from duologue.generate.site import KEY_PART, Site
 from duologue.generate.voices.voice import Voice
 
 
@@ -63,10 +64,13 @@ def build(
     workers: int | None = None,
     progress: BuildProgress | None = None,
     fallback_voice: str = "",
+    seal_key: bytes | None = None,
 ) -> BuildReport:
     """Build ``recipe`` into folder ``out`` with ``workers`` processes (all cores where None).
 
-    ``fallback_voice`` takes the place of a voice that is not installed; the report and the corpus say so. Goes
+    ``fallback_voice`` takes the place of a voice that is not installed; the report and the corpus say so.
+    ``seal_key`` is a secret from which the test split is drawn (:class:`Plan`); the corpus says so too, and is built
+    again only with it. Goes
     on with what an earlier build of the same recipe left, or adds to a corpus whose counts were raised. Raises
     UserError for whatever a user can mend, with everything finished kept.
     """
@@ -78,9 +82,9 @@ def build(
     check_recipe(recipe)
     recipe, voices, notices = choose_voices(recipe, fallback_voice)
     writer: Writer = registry.load("scripts", recipe.writer)()
-    plan = Plan(recipe, writer, voices)
+    plan = Plan(recipe, writer, voices, seal_key)
     with Site(out) as site:
-        site.begin(recipe, _manifest(recipe, plan.pools, writer, voices, notices))
+        site.begin(recipe, _manifest(recipe, plan.pools, writer, voices, notices, seal_key))
         finished = site.finished(workers)
         work = _Work(site, plan, finished)
         made, made_seconds, made_audio = 0, 0.0, 0.0
@@ -220,7 +224,12 @@ def _sync(path: Path) -> None:
 
 
 def _manifest(
-    recipe: Recipe, pools: Pools, writer: Writer, voices: dict[str, Voice], notices: tuple[str, ...]
+    recipe: Recipe,
+    pools: Pools,
+    writer: Writer,
+    voices: dict[str, Voice],
+    notices: tuple[str, ...],
+    seal_key: bytes | None,
 ) -> Manifest:
     """Everything of ``corpus.json`` that is known beforehand."""
     import numpy
@@ -237,6 +246,9 @@ def _manifest(
         Part(name="numpy", version=numpy.__version__),
         Part(name="soxr", version=soxr.__version__),
     ]
+    if seal_key is not None:
+        # Names the key without telling it: an HMAC of 256 random bits.
+        parts.append(Part(name=KEY_PART, version=f"split {KEYED}", sha256=keyed(seal_key, "name", recipe.identity())))
     if recipe.acoustics.room_share:
         parts.append(Part(name="pyroomacoustics", version=_version_of("pyroomacoustics", "rooms")))
     if recipe.acoustics.noise_folder:

@@ -24,8 +24,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One line of a plan.
 
     ``id`` is opaque: it tells neither split nor scenario. ``shard`` names the shard that holds the dialogue,
-    ``cell`` the recipe cell and ``index`` the place in it. ``seed`` is the only source of variation downstream.
-    ``noise`` and ``room`` are ids from the split's own pools ("" for none), ``snr_db`` the drawn level.
+    ``cell`` the recipe cell and ``index`` the place in it. ``seed`` is the only source of variation downstream;
+    ``keyed`` says that it comes from a secret. ``noise`` and ``room`` are ids from the split's own pools ("" for none),
+    ``snr_db`` the drawn level.
     """
 
     id: str
@@ -46,3 +47,4 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     echo_db: float | None = None
     twin: bool = False
     stems: bool = False
+    keyed: bool = False

@@ -86,7 +86,7 @@ class Maker:
                 part="duologue",
                 version=PLAN_VERSION,
                 seed=str(item.seed),
-                parameters={"cell": item.cell, "index": item.index},
+                parameters={"cell": item.cell, "index": item.index} | ({"keyed": True} if item.keyed else {}),
             ),
             Step(step="script", part=self.writer.name, version=self.writer.version, seed=str(item.brief.seed)),
         ]

@@ -23,12 +23,14 @@ from duologue.generate.item import CastMember, Item
 from duologue.generate.pools import Pools, make_pools
 from duologue.generate.recipe import PLANNED_SPLITS, Cell, Recipe
 from duologue.generate.script import Brief, Feeling, Writer
-from duologue.generate.seeds import derive, stream
+from duologue.generate.seeds import derive, keyed, stream
 from duologue.generate.voices.voice import Voice
 
 T = TypeVar("T")
 PLAN_VERSION = "1"
 SHARD_ITEMS = 64
+# The split whose draws depend on a secret where there is one.
+KEYED = "test"
 # A turn can break off or pause in one place only; the other events can come several times over one answer.
 ONCE_A_TURN = ("termination", "pause")
 # Levels of a stratified draw from [0, 1): shares are exact to a twentieth within each block of twenty items.
@@ -51,11 +53,17 @@ class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Plan:
     """The items of a recipe, made one after the other on demand; ``voices`` by name.
 
+    With ``secret``, every draw of the test split comes from a seed that is an HMAC of it and the recipe, so that the
+    recipe alone plans another test than this one. The pools, and with them train and dev, are those of the recipe.
+
     Iterating goes shard by shard; ``len()`` counts without making anything.
     """
 
-    def __init__(self, recipe: Recipe, writer: Writer, voices: Mapping[str, Voice]) -> None:
+    def __init__(
+        self, recipe: Recipe, writer: Writer, voices: Mapping[str, Voice], secret: bytes | None = None
+    ) -> None:
         self.recipe, self._writer = recipe, writer
+        self._keyed = keyed(secret, "plan", recipe.identity()) if secret is not None else None
         self.pools: Pools = make_pools(recipe, writer, voices)
         self.shards: tuple[ShardPlan, ...] = _shards(recipe.cells())
         self._dealers: dict[str, _Dealer] = {}
@@ -67,17 +75,22 @@ class Plan:
         for shard in self.shards:
             yield from self.items(shard)
 
+    def _seed(self, cell: Cell) -> int | str:
+        return self._keyed if self._keyed is not None and cell.split == KEYED else self.recipe.seed
+
     def ids(self, shard: ShardPlan) -> Iterator[str]:
         """The ids of a shard's items, without planning them."""
         for cell in shard.cells:
             for i in range(shard.start, min(shard.stop, cell.count)):
-                yield _id(self.recipe.seed, cell.key, i)
+                yield _id(self._seed(cell), cell.key, i)
 
     def items(self, shard: ShardPlan) -> Iterator[Item]:
         for cell in shard.cells:
             dealer = self._dealers.get(cell.key)
             if dealer is None:
-                dealer = self._dealers[cell.key] = _Dealer(self.recipe, cell, self.pools, self._writer)
+                dealer = self._dealers[cell.key] = _Dealer(
+                    self.recipe, cell, self.pools, self._writer, self._seed(cell)
+                )
             for i in range(shard.start, min(shard.stop, cell.count)):
                 yield dealer.item(i, shard.name)
 
@@ -109,8 +122,8 @@ def _shards(cells: Sequence[Cell]) -> tuple[ShardPlan, ...]:
 class _Dealer:
     """Draws the items of one cell."""
 
-    def __init__(self, recipe: Recipe, cell: Cell, pools: Pools, writer: Writer) -> None:
-        self.recipe, self.cell, self.writer = recipe, cell, writer
+    def __init__(self, recipe: Recipe, cell: Cell, pools: Pools, writer: Writer, seed: int | str) -> None:
+        self.recipe, self.cell, self.writer, self.seed = recipe, cell, writer, seed
         families = writer.families(cell.language, cell.track, cell.scenario)
         self.families = [f for f in families if f in pools.families[cell.split]]
         speakers = pools.speakers[cell.language]
@@ -147,7 +160,7 @@ class _Dealer:
         key, number = (factor, levels), i // levels
         block = self._blocks.get(key)
         if block is None or block[0] != number:
-            rng = stream(self.recipe.seed, "plan", self.cell.key, factor, levels, number)
+            rng = stream(self.seed, "plan", self.cell.key, factor, levels, number)
             order = list(range(levels))
             rng.shuffle(order)
             block = self._blocks[key] = (number, order, rng.random())
@@ -155,13 +168,13 @@ class _Dealer:
 
     def item(self, i: int, shard: str) -> Item:
         cell, recipe, a = self.cell, self.recipe, self.recipe.acoustics
-        seed = derive(recipe.seed, "item", cell.key, i)
+        seed = derive(self.seed, "item", cell.key, i)
         brief = self._brief(i, derive(seed, "script"))
         noise = self.noises[self.level("noise", len(self.noises), i)] if self.noises else ""
         room = self.rooms[self.level("room", len(self.rooms), i)] if self.rooms else ""
         noisy = self.share("noise share", i) < a.noise_share
         return Item(
-            id=_id(recipe.seed, cell.key, i),
+            id=_id(self.seed, cell.key, i),
             cell=cell.key,
             index=i,
             shard=shard,
@@ -169,6 +182,7 @@ class _Dealer:
             track=cell.track,
             language=cell.language,
             seed=seed,
+            keyed=isinstance(self.seed, str),
             brief=brief,
             cast=self._cast(i, seed),
             noise=noise if noisy else "",
@@ -271,7 +285,7 @@ class _Dealer:
         Where the last turn asks about the dialogue, it comes after the shift, so that there is something to tell.
         """
         cell = self.cell
-        rng = stream(self.recipe.seed, "trajectory", cell.key, i)
+        rng = stream(self.seed, "trajectory", cell.key, i)
         asks = cell.task in ("trajectory", "reasoning")
         told = cell.turns - 1 if asks else cell.turns
         before, after = self.weighted("shift", self.pairs, self.pair_weights, i)
@@ -323,7 +337,7 @@ def _between(limits: tuple[float, float], u: float) -> float:
     return limits[0] + u * (limits[1] - limits[0])
 
 
-def _id(seed: int, cell: str, i: int) -> str:
+def _id(seed: int | str, cell: str, i: int) -> str:
     """Twelve letters and digits that tell nothing: 60 bits of SHA-256."""
     digest = hashlib.sha256(f"{derive(seed, 'id')}\x1f{cell}\x1f{i}".encode()).digest()
     return base64.b32encode(digest)[:12].decode().lower()

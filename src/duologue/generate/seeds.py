@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import random
 
 
@@ -15,3 +16,8 @@ def derive(seed: int | str, *keys: object) -> int:
 def stream(seed: int | str, *keys: object) -> random.Random:
     """A Mersenne Twister seeded by :func:`derive`; the same sequence on every platform and Python >= 3.11."""
     return random.Random(derive(seed, *keys))
+
+
+def keyed(secret: bytes, *keys: object) -> str:
+    """A parent seed that only who has ``secret`` can compute: HMAC-SHA256 of the keys, hexadecimal."""
+    return hmac.new(secret, "\x1f".join(map(str, keys)).encode(), hashlib.sha256).hexdigest()

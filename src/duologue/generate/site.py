@@ -22,6 +22,8 @@ from duologue.generate.recipe import Recipe
 
 RECIPE = "recipe.yaml"
 _SHARDS = "shards.log"
+# The part that stands for the secret of a keyed test split.
+KEY_PART = "key"
 
 
 class Site:
@@ -140,6 +142,13 @@ class Site:
             )
         ours = {(p.name, p.version, p.sha256) for p in manifest.parts}
         theirs = {(p.name, p.version, p.sha256) for p in there.parts}
+        if {p for p in ours if p[0] == KEY_PART} != {p for p in theirs if p[0] == KEY_PART}:
+            raise UserError(
+                "the test split of this corpus was built with another key, or one of the two without any",
+                where=where,
+                field="seal key",
+                mend="give the key that it was built with, or choose another folder",
+            )
         if ours != theirs or there.duologue != manifest.duologue:
             changed = sorted({f"{n} {v}" for n, v, _ in theirs - ours} or {f"duologue {there.duologue}"})
             raise UserError(
