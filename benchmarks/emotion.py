@@ -152,7 +152,7 @@ def cast(voice: Voice, language: str, count: int, *, tuning: bool = False) -> li
     by_sex: dict[str, list[str]] = {"female": [], "male": []}
     seen = set()
     for s in voice.speakers(language):
-        if s.parent not in seen and s.sex in by_sex and s.age != "senior":
+        if s.parent not in seen and s.sex in by_sex and s.age != "senior" and not s.system_only:
             seen.add(s.parent)
             by_sex[s.sex].append(s.id)
     chosen = {sex: ids[int(tuning) :: 2] for sex, ids in by_sex.items()}

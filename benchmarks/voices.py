@@ -51,7 +51,8 @@ def readback(language: str, count: int, emotional: bool, everyone: bool) -> None
         return " ".join(lazy_pinyin("".join(tokens(t, "zh"))))
 
     voice, recogniser = KokoroVoice(), Recogniser(1)
-    speakers = voice.speakers(language, everyone=everyone)
+    # A speaker for the system alone has no feelings.
+    speakers = [s for s in voice.speakers(language, everyone=everyone) if not (emotional and s.system_only)]
     said, heard, who, how = [], [], [], []
     for i, text in enumerate(texts(language)[:count]):
         # One further each round: emotions come in turn too, and none is to stay with one speaker.

@@ -115,6 +115,39 @@ def test_splits_share_no_speaker_parent_family_noise_or_room(seed, n, scale):
         assert all(len(splits) == 1 for splits in used.values())
 
 
+class FewVoices:
+    """Three women and four men, as a neural voice has in Mandarin; the last man may speak for the system only."""
+
+    name, version, sample_rate = "standin", "1", 16000
+
+    def speakers(self, language):
+        return tuple(
+            VoiceSpeaker(
+                id=f"{language}-{k}",
+                languages=(language,),
+                sex="female" if k < 3 else "male",
+                age="adult",
+                parent=f"{language}-{k}",
+                system_only=k == 6,
+            )
+            for k in range(7)
+        )
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**62))
+def test_who_may_speak_for_the_system_only_does_and_every_split_keeps_both_sexes(seed):
+    sexes: dict[tuple[str, str], set[str]] = {}
+    for i in make(recipe(seed=seed), FewVoices()):
+        for c in i.cast:
+            assert c.speaker != f"{i.language}-6" or c.role == "system"
+            if c.role == "system":
+                assert c.speaker == f"{i.language}-6"
+            else:
+                sexes.setdefault((i.language, i.split), set()).add(c.sex)
+    assert len(sexes) == 6 and all(s == {"female", "male"} for s in sexes.values())
+
+
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**62), a=st.floats(0.05, 1), b=st.floats(1, 3))
 def test_raising_counts_leaves_earlier_items_as_they_were(seed, a, b):

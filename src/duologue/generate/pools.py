@@ -7,6 +7,7 @@ apart by construction and stay so when a recipe grows.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -35,12 +36,17 @@ class Pools(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def deal(
-    ids: Sequence[str], features: Callable[[str], Iterable[Hashable]], shares: Mapping[str, float], seed: int, what: str
+    ids: Sequence[str],
+    features: Callable[[str], Iterable[Hashable]],
+    shares: Mapping[str, float],
+    seed: int,
+    what: str,
+    fixed: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, tuple[str, ...]]:
     """Deal ``ids`` to the pools named by ``shares`` so that each feature is shared out as the whole is.
 
-    A feature that as many ids have as there are pools is found in every pool. Depends on nothing but the
-    arguments; pools keep the order of ``ids``.
+    A feature that as many ids have as there are pools is found in every pool. ``fixed`` says of some ids in which pool
+    they lie; they are dealt first. Depends on nothing but the arguments; pools keep the order of ``ids``.
     """
     order = sorted(ids)
     stream(seed, "deal", what).shuffle(order)
@@ -53,7 +59,7 @@ def deal(
     given: dict[Hashable, dict[str, int]] = {f: dict.fromkeys(shares, 0) for f in size}
     pool_of: dict[str, str] = {}
     # What is rare is dealt first, while every pool is still open to it.
-    for i in sorted(order, key=lambda i: min((size[f] for f in of[i]), default=0)):
+    for i in sorted(order, key=lambda i: (i not in fixed, min((size[f] for f in of[i]), default=0))):
 
         def want(pool: str, i: str = i) -> float:
             total = 0.0
@@ -62,7 +68,7 @@ def deal(
                 total += missing / size[f] + (10.0 if missing > 0 and not given[f][pool] else 0.0)
             return total
 
-        pool = max(shares, key=want)
+        pool = fixed[i] if i in fixed else max(shares, key=want)
         pool_of[i] = pool
         for f in of[i]:
             given[f][pool] += 1
@@ -83,10 +89,12 @@ def _targets(n: int, shares: Mapping[str, float]) -> dict[str, float]:
 def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict[str, tuple[CastMember, ...]]]:
     """Speakers by language and pool. All that share a parent voice, in whatever language, share a pool.
 
+    Who may speak for the system only, and with them all of their parent voice, are in the system's pool.
     UserError where a voice has too few speakers to keep the splits apart.
     """
     offered: dict[str, list[tuple[str, VoiceSpeaker]]] = {}
     parents: dict[str, set[Hashable]] = {}
+    fixed: dict[str, str] = {}
     for language, name in sorted(recipe.voices.items()):
         rows = voices[name].speakers(language)
         if not recipe.derived_speakers:
@@ -96,6 +104,8 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
         for s in rows:
             kind = (language, s.sex, s.accent)
             parents.setdefault(f"{name}/{s.parent}", set()).update({kind[:1], kind[:2], kind})
+            if s.system_only:
+                fixed[f"{name}/{s.parent}"] = "system"
     for language, speakers in offered.items():
         distinct = {f"{name}/{s.parent}" for name, s in speakers}
         if len(distinct) < len(SPEAKER_SHARES):
@@ -104,7 +114,7 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
                 field=f"voices.{language}",
                 allowed=f"at least {len(SPEAKER_SHARES)}: one for the system and one for each split",
             )
-    dealt = deal(sorted(parents), lambda p: sorted(parents[p], key=str), SPEAKER_SHARES, recipe.seed, "speakers")
+    dealt = deal(sorted(parents), lambda p: sorted(parents[p], key=str), SPEAKER_SHARES, recipe.seed, "speakers", fixed)
     pool_of = {parent: pool for pool, members in dealt.items() for parent in members}
     pools: dict[str, dict[str, tuple[CastMember, ...]]] = {}
     for language, speakers in offered.items():
@@ -132,7 +142,7 @@ def family_pools(recipe: Recipe, writer: Writer) -> dict[PlannedSplit, frozenset
     nothing. UserError where a cell of the recipe is left without a family in a split that it needs.
     """
     features: dict[str, set[Hashable]] = {}
-    asked = {(c.language, c.track, c.scenario) for c in recipe.cells()}
+    asked = {(c.language, c.track, writes_as(c.scenario, recipe)) for c in recipe.cells()}
     for language in sorted(recipe.voices):
         for track in TRACKS:
             for scenario in tuple(EMOTION_TURNS) if track == "emotion" else (*SCENARIOS, "none"):
@@ -152,6 +162,11 @@ def family_pools(recipe: Recipe, writer: Writer) -> dict[PlannedSplit, frozenset
                     allowed="at least one family a split",
                 )
     return {split: frozenset(dealt[split]) for split in PLANNED_SPLITS}
+
+
+def writes_as(scenario: str, recipe: Recipe) -> str:
+    """The scenario whose families serve ``scenario``: a described one is written into plain dialogues of any family."""
+    return "none" if scenario in {s.name for s in recipe.scenarios} else scenario
 
 
 def make_pools(recipe: Recipe, writer: Writer, voices: Mapping[str, Voice]) -> Pools:

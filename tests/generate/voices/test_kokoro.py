@@ -29,6 +29,7 @@ def test_speakers_are_those_of_the_model_and_say_their_sex(voice: KokoroVoice) -
     chinese = voice.speakers("zh")
     assert [s.sex for s in chinese] == ["female"] * 3 + ["male"] * 4
     assert all(s.parent == s.id for s in chinese)
+    assert [s.id for s in (*voice.speakers("en"), *chinese) if s.system_only] == ["zm_yunyang"]
 
 
 def test_who_is_hard_to_recognise_speaks_only_if_named(voice: KokoroVoice) -> None:

@@ -40,7 +40,7 @@ class KokoroVoice:
     """
 
     name = "kokoro"
-    version = f"{KOKORO.version}+3"
+    version = f"{KOKORO.version}+4"
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:
@@ -52,7 +52,8 @@ class KokoroVoice:
     def speakers(self, language: str, *, everyone: bool = False) -> tuple[VoiceSpeaker, ...]:
         """Speakers that a recogniser understands; ``everyone`` adds those above ``READ_BACK_LIMIT``.
 
-        ``kokoro_speakers.csv`` holds each one's measured errors. Who is left out can still speak, if named.
+        ``kokoro_speakers.csv`` holds each one's measured errors, and whose emotional speech is too hard to recognise
+        for any role but the system's. Who is left out can still speak, if named.
         """
         if language not in ("en", "zh"):
             raise UserError("unknown language", field="language", value=language, allowed="en, zh")
@@ -139,6 +140,7 @@ def _table() -> tuple[tuple[VoiceSpeaker, float], ...]:
                     age="adult",
                     parent=row["parent"],
                     accent=row["accent"],
+                    system_only=row["use"] == "system",
                 ),
                 int(row["errors"]) / int(row["length"]),
             )

@@ -16,7 +16,10 @@ Samples = npt.NDArray[np.float32]
 
 
 class VoiceSpeaker(msgspec.Struct, frozen=True, kw_only=True):
-    """One speaker that a voice offers. ``parent`` joins derived speakers with their origin (own id if none)."""
+    """One speaker that a voice offers. ``parent`` joins derived speakers with their origin (own id if none).
+
+    ``system_only``: may speak for the system, which is neutral, and for nobody who has feelings.
+    """
 
     id: str
     languages: tuple[str, ...]
@@ -24,6 +27,7 @@ class VoiceSpeaker(msgspec.Struct, frozen=True, kw_only=True):
     age: Age
     parent: str
     accent: str = ""
+    system_only: bool = False
 
 
 class SpokenWord(msgspec.Struct, frozen=True, gc=False):
