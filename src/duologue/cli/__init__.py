@@ -26,6 +26,8 @@ VERBS = {
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",
+    "declare": "Declare the data and models used; check and sign that.",
+    "submission": "Make, check and score a team's submission.",
     "leaderboard": "Rank the teams of a challenge.",
 }
 
