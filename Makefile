@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning,live,asr
-TEST_EXTRAS = $(DEMO_EXTRAS),world,dev
+TEST_EXTRAS = $(DEMO_EXTRAS),world,board,postgres,dev
 
 .PHONY: demo test test-all lint bench peers clean help
 
@@ -43,6 +43,7 @@ peers:
 
 $(VENV)/.installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
+	@VENV="$(VENV)" scripts/install-postgres
 	@$(BIN)/duologue models fetch kokoro whisper silero e5
 	@touch $@
 

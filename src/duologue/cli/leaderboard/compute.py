@@ -1,4 +1,4 @@
-"""``duologue leaderboard``: rank the teams of a challenge."""
+"""``duologue leaderboard compute``: totals and ranks of a table of teams."""
 
 from __future__ import annotations
 
@@ -17,15 +17,6 @@ from duologue.score.profiles.humdial2026.rounding import round_half_up
 
 @click.group()
 def command() -> None:
-    """Rank the teams of a challenge.
-
-    \b
-    Example:  duologue leaderboard compute duplex teams.csv
-    """
-
-
-@command.group()
-def compute() -> None:
     """Compute a track's totals and ranks from its teams' scores.
 
     \b
@@ -34,7 +25,7 @@ def compute() -> None:
     """
 
 
-@compute.command()
+@command.command()
 @click.argument("teams", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--slope", type=click.Choice(["40", "50"]), default="40", show_default=True, help="Points from Lmin to Lbase."
@@ -67,7 +58,7 @@ def duplex(teams: Path, slope: str, lmin: float | None, lbase: float | None, anc
     click.echo(f"delay score: 100 at {low:g} s, {100 - int(slope)} at {base:g} s")
 
 
-@compute.command()
+@command.command()
 @click.argument("teams", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {team, zh, en, total, rank}.")
 def emotion(teams: Path, as_json: bool) -> None:
@@ -84,26 +75,6 @@ def emotion(teams: Path, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(ranks), indent=2))
     else:
         _print_emotion(ranks)
-
-
-@command.command()
-@click.argument("scores", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print ranks, paired differences and p values as JSON.")
-def rank(scores: tuple[Path, ...], as_json: bool) -> None:
-    """Rank submissions to track 1 by their SCORES, files of "duologue score ... --json", with rank intervals.
-
-    \b
-    Example:  duologue leaderboard rank team-a.json team-b.json team-c.json
-    """
-    from duologue.challenge.emotion_ranking import rank_submissions, read_scores
-
-    found = rank_submissions(read_scores(scores))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
-        return
-    from duologue.report.ranking_text import ranking
-
-    Console(highlight=False).print(ranking(found))
 
 
 def _print_emotion(ranks: list[EmotionRank]) -> None:

@@ -1,0 +1,81 @@
+"""A board for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from duologue.challenge.board.event import Event
+from duologue.challenge.board.standing import PhaseStanding, Place, Standings
+from duologue.report.printable import printable
+
+
+def standings(found: Standings) -> RenderableType:
+    """Every phase with its places."""
+    parts: list[RenderableType] = [
+        Text(f"{found.challenge}: track {found.track}, profile {found.profile}; {found.measure}", style="bold")
+    ]
+    for phase in found.phases:
+        parts += ["", *_phase(phase, found)]
+    return Group(*parts)
+
+
+def _phase(p: PhaseStanding, found: Standings) -> list[RenderableType]:
+    state = "closed" if p.closed else "open"
+    parts: list[RenderableType] = [
+        Text(f"{p.phase} ({p.kind}), {state}, closes {p.closes}: {p.teams} teams, {p.submissions} submissions")
+    ]
+    if p.withheld:
+        return [*parts, Text(f"scores are withheld{f' until {p.reveals}' if p.reveals else ''}", style="yellow")]
+    table = Table("rank", "team", "total", "95% interval", "ranks", *found.figures, "state", "submission", "used")
+    for i in (0, *range(2, 5 + len(found.figures))):
+        table.columns[i].justify = "right"
+    for x in p.places:
+        table.add_row(*(printable_row(x, found)), f"{x.used} of {p.quota}")
+    parts.append(table)
+    if p.anchors is not None:
+        a = p.anchors
+        moves = ", not frozen yet" if p.provisional else ""
+        parts.append(Text(f"delay score: 100 at {a.lmin:g} s, {100 - a.slope:g} at {a.lbase:g} s{moves}"))
+    if p.withdrawn:
+        parts.append(Text(f"{len(p.withdrawn)} of {p.items} items are withdrawn"))
+    if p.why_not:
+        parts.append(Text(f"no order is claimed: {p.why_not}", style="yellow"))
+    return parts
+
+
+def printable_row(x: Place, found: Standings) -> list[Text]:
+    """A place's cells as text: rank, team, total, interval, open ranks, figures, state, submission."""
+    low, high = (x.interval.low, x.interval.high) if x.interval is not None else (None, None)
+    ranks = (
+        "" if x.rank_low is None else f"{x.rank_low}" if x.rank_low == x.rank_high else f"{x.rank_low}-{x.rank_high}"
+    )
+    cells = [
+        "-" if x.rank is None else str(x.rank),
+        printable(x.team),
+        number(x.total),
+        "" if low is None or high is None else f"{number(low)} to {number(high)}",
+        ranks,
+        *(number(x.figures.get(name)) for name in found.figures),
+        x.state,
+        x.submission,
+    ]
+    return [Text(c) for c in cells]
+
+
+def number(x: float | None) -> str:
+    """A figure for people, up to four decimals."""
+    return "-" if x is None else f"{x:.4f}".rstrip("0").rstrip(".")
+
+
+def history(events: Sequence[Event]) -> RenderableType:
+    """Every entry in order."""
+    table = Table("entry", "when (UTC)", "what", "of", "by", "rule", "evidence")
+    table.columns[0].justify = "right"
+    for e in events:
+        cells = (str(e.seq), e.at[:19].replace("T", " "), e.kind, e.submission or e.phase, e.by, e.rule, e.evidence)
+        table.add_row(*(Text(printable(c)) for c in cells))
+    return table
