@@ -48,9 +48,11 @@ def identify(text: str) -> Identified:
     (fewer than a third have a vowel). Hanzi are Chinese unless kana stand among them.
     """
     tokens = split(text)
-    hanzi = sum(is_hanzi(t) for t in tokens)
-    latin = [t for t in tokens if not is_hanzi(t) and not t.isdigit() and _latin(t)]
-    foreign = float(sum(len(t) for t in tokens if not is_hanzi(t) and not t.isdigit() and not _latin(t)))
+    others = [t for t in tokens if not is_hanzi(t)]
+    hanzi = len(tokens) - len(others)
+    spelt = [t for t in others if not t.isdigit()]
+    latin = [t for t in spelt if _latin(t)]
+    foreign = float(sum(len(t) for t in spelt if not _latin(t)))
     if not hanzi and not latin and not foreign:
         return Identified(language="none", zh=0.0, en=0.0, other=0.0)
     borrowed = hanzi and not any(w in function_words("en") or w in function_words("other") for w in latin)
@@ -71,7 +73,7 @@ def identify(text: str) -> Identified:
 
 
 def _latin(token: str) -> bool:
-    return _LATIN.fullmatch(_ACCENTED.sub("a", token)) is not None
+    return _LATIN.fullmatch(token if token.isascii() else _ACCENTED.sub("a", token)) is not None
 
 
 def _english(words: list[str]) -> bool:

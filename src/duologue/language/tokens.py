@@ -7,11 +7,12 @@ import re
 from duologue.corpus.spoken import normalise
 
 _HANZI = r"\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_TOKEN = re.compile(rf"[{_HANZI}]|(?:(?![{_HANZI}])[^\W_])+(?:'(?:(?![{_HANZI}])[^\W_])+)*")
+_TOKEN = re.compile(rf"[{_HANZI}]|[^\W_{_HANZI}]+(?:'[^\W_{_HANZI}]+)*")
+_ONE_HANZI = re.compile(f"[{_HANZI}]")
 
 
 def is_hanzi(token: str) -> bool:
-    return re.fullmatch(f"[{_HANZI}]", token) is not None
+    return len(token) == 1 and _ONE_HANZI.match(token) is not None
 
 
 def split(text: str) -> list[str]:

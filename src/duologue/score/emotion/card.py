@@ -10,6 +10,7 @@ from duologue.score.emotion.answers import AnswerFinding
 from duologue.score.emotion.cause import CauseScores, PhraseScores
 from duologue.score.emotion.expression import ExpressionScores, Hearing
 from duologue.score.emotion.recognition import ConflictScores, RecognitionScores
+from duologue.score.emotion.reliability import Reliability
 from duologue.score.emotion.trajectory import TrajectoryScores
 from duologue.score.scorecard import Estimate
 
@@ -31,10 +32,15 @@ class TaskCell(msgspec.Struct, frozen=True, kw_only=True):
     valence: Estimate | None = None
     arousal: Estimate | None = None
     conflict: ConflictScores | None = None
+    reliability: dict[str, Reliability] = {}
 
 
 class EmotionItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One expected answer and what was read in it. ``clusters`` maps "script_family" and "speaker" to their names."""
+    """One expected answer and what was read in it. ``clusters`` maps "script_family" and "speaker" to their names.
+
+    ``score`` in [0, 1] orders items of a task: 1 - edit distance of a trajectory, proportional span F1 of causes (token
+    F1 of reasons in words), 1 or 0 for a label. ``confidence`` is what the answer claims, None where it claims none.
+    """
 
     id: str
     probe: str
@@ -46,6 +52,8 @@ class EmotionItem(msgspec.Struct, frozen=True, kw_only=True):
     right: bool = False
     how: str = ""
     clusters: dict[str, str] = {}
+    score: float = 0.0
+    confidence: float | None = None
 
 
 # How an expected spoken reply ended. All but "heard" count as failed: not as asked, and not intelligible.

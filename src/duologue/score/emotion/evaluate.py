@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from duologue.score.emotion.card import EmotionCard, EmotionItem, Status, TaskCe
 from duologue.score.emotion.cause import Caused, CauseSpan
 from duologue.score.emotion.choice import asking_turn, clusters_of, gold_trajectory
 from duologue.score.emotion.extract import Reading, label_of, read
+from duologue.score.emotion.reliability import reliability
 from duologue.score.emotion.trajectory import Traced, joined, traced
 
 PROFILE = "corrected"
@@ -63,7 +65,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     arousal: float | None = None
 
 
-class _Heard(msgspec.Struct):
+class Heard(msgspec.Struct):
     """What was read in an answer."""
 
     status: Status
@@ -76,14 +78,15 @@ class _Heard(msgspec.Struct):
 
 def evaluate(corpus: Corpus, run: Path) -> EmotionCard:
     """The card of the answers in ``run`` (a folder with answers.jsonl, or such a file); UserError where none are."""
-    wanted: list[Expected] = []
     left: Counter[str] = Counter()
-    for item in corpus:
-        if item.dialogue.track == "emotion":
-            found = expected(item.dialogue)
-            wanted += found
-            left.update(p.task for p in item.dialogue.probes if p.task not in TASKS)
-    card = score(wanted, read_answers(run))
+
+    def wanted() -> Iterator[Expected]:
+        for item in corpus:
+            if item.dialogue.track == "emotion":
+                left.update(p.task for p in item.dialogue.probes if p.task not in TASKS)
+                yield from expected(item.dialogue)
+
+    card = score(wanted(), read_answers(run))
     return msgspec.structs.replace(
         card,
         corpus=corpus.manifest.name,
@@ -116,7 +119,12 @@ def expected(d: Dialogue) -> list[Expected]:
             one = msgspec.structs.replace(one, turns=turns, labels=labels)
         elif task == "reasoning":
             causes = tuple(
-                CauseSpan(c.emotion_turn, c.evidence_turn, c.span)
+                CauseSpan(
+                    c.emotion_turn,
+                    c.evidence_turn,
+                    c.span,
+                    (c.cause_kind, "explicit" if c.explicit else "not explicit"),
+                )
                 for c in spans
                 if target is None or c.emotion_turn == target
             )
@@ -140,32 +148,48 @@ def expected(d: Dialogue) -> list[Expected]:
     return result
 
 
-def score(wanted: Sequence[Expected], answers: Answers) -> EmotionCard:
-    """The card of ``answers`` to what was ``wanted``, still without the corpus' name."""
+class _Row(msgspec.Struct, frozen=True):
+    """What is kept of one expected answer: counts, not texts, so that a corpus is read once and stays on disk."""
+
+    item: EmotionItem
+    clusters: dict[str, str]
+    trajectory: trajectory.Counts | None = None
+    causes: cause.Counts | None = None
+    reasons: tuple[bool, float, float] | None = None
+    label: _Label | None = None
+
+
+class _Label(msgspec.Struct, frozen=True):
+    """Gold and answer of a clip: voice, words, label told, shares, valence and arousal."""
+
+    voice: str
+    words: str
+    said: str
+    gold_shares: dict[str, float] | None
+    said_shares: dict[str, float]
+    gold_numbers: tuple[float | None, float | None]
+    said_numbers: tuple[float | None, float | None]
+
+
+def score(wanted: Iterable[Expected], answers: Answers) -> EmotionCard:
+    """The card of ``answers`` to what was ``wanted`` (each dialogue's in a row), still without the corpus' name."""
     unknown: Counter[str] = Counter()
-    heard: list[_Heard] = []
+    rows: list[_Row] = []
     known: set[tuple[str, str | int]] = set()
-    owed = Counter(e.id for e in wanted)
-    for e in wanted:
-        names: list[str | int] = [e.probe]
-        if e.turn is not None:
-            names.append(e.turn)
-        if owed[e.id] == 1:
-            names.append("")
-        keys = [(e.id, name) for name in names]
-        key = next((k for k in keys if k in answers.given or k in answers.twice), keys[0])
-        known.add(key)
-        heard.append(_hear(e, key, answers))
-        unknown.update(heard[-1].reading.unknown)
+    for _, group in groupby(wanted, key=lambda e: e.id):
+        asked = list(group)
+        for e in asked:
+            key = key_of(e, answers, alone=len(asked) == 1)
+            known.add(key)
+            heard = hear(e, key, answers)
+            unknown.update(heard.reading.unknown)
+            rows.append(_row(e, heard))
     strangers = [k for k in answers.given if k not in known]
     for k in strangers:
         answers.note(answers.lines.get(k, 0), "nothing asked", f"{k[0]} {k[1]}: no such question")
-    languages = sorted({e.language for e in wanted})
+    languages = sorted({r.item.language for r in rows})
     groups = ["all", *languages] if len(languages) > 1 else ["all"]
-    cells = []
-    for language in groups:
-        inside = [i for i, e in enumerate(wanted) if language in ("all", e.language)]
-        cells.append(_cell(language, [wanted[i] for i in inside], [heard[i] for i in inside]))
+    cells = [_cell(x, [r for r in rows if x in ("all", r.item.language)]) for x in groups]
     return EmotionCard(
         profile=PROFILE,
         corpus="",
@@ -175,32 +199,44 @@ def score(wanted: Sequence[Expected], answers: Answers) -> EmotionCard:
         counts=dict(sorted(answers.counts.items())),
         findings=tuple(answers.findings),
         unknown_labels=dict(unknown.most_common(50)),
-        read_as=dict(Counter(h.reading.how for e, h in zip(wanted, heard, strict=True) if e.task == "trajectory")),
-        warnings=() if wanted else ("nothing is expected: the corpus has no probes, emotions or causes of track 1",),
-        items=tuple(_item(e, h) for e, h in zip(wanted, heard, strict=True)),
+        read_as=dict(Counter(r.item.how for r in rows if r.item.task == "trajectory")),
+        warnings=() if rows else ("nothing is expected: the corpus has no probes, emotions or causes of track 1",),
+        items=tuple(r.item for r in rows),
     )
 
 
-def _hear(e: Expected, key: tuple[str, str | int], answers: Answers) -> _Heard:
+def key_of(e: Expected, answers: Answers, *, alone: bool) -> tuple[str, str | int]:
+    """Under which name the answer to ``e`` was given; ``alone``: its dialogue owes no other, so none is needed."""
+    names: list[str | int] = [e.probe]
+    if e.turn is not None:
+        names.append(e.turn)
+    if alone:
+        names.append("")
+    keys = [(e.id, name) for name in names]
+    return next((k for k in keys if k in answers.given or k in answers.twice), keys[0])
+
+
+def hear(e: Expected, key: tuple[str, str | int], answers: Answers) -> Heard:
+    """What was read in the answer that was given under ``key``."""
     if key in answers.twice:
-        return _Heard("answered twice")
+        return Heard("answered twice")
     if key not in answers.given:
-        return _Heard("missing")
+        return Heard("missing")
     value = answers.given[key]
     if value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}):
-        return _Heard("empty")
+        return Heard("empty")
     if isinstance(value, str) and foreign(value, e.language):
-        return _Heard("wrong language")
+        return Heard("wrong language")
     if e.task == "trajectory":
         reading = read(value)
-        return _Heard("scored" if any(reading.labels) else "nothing readable", reading)
+        return Heard("scored" if any(reading.labels) else "nothing readable", reading)
     if e.task == "reasoning":
         causes = _causes(value, e.texts)
         phrase = value if isinstance(value, str) else "; ".join(_words(c, e.texts) for c in causes)
-        return _Heard("scored" if split(phrase) or causes else "nothing readable", causes=causes, phrase=phrase)
+        return Heard("scored" if split(phrase) or causes else "nothing readable", causes=causes, phrase=phrase)
     label, unknown = _label(value)
     status: Status = "scored" if label or isinstance(value, dict) else "nothing readable"
-    return _Heard(status, Reading((label,) if label else (), (), "text", unknown), label=label, value=value)
+    return Heard(status, Reading((label,) if label else (), (), "text", unknown), label=label, value=value)
 
 
 def foreign(text: str, language: str) -> bool:
@@ -280,58 +316,54 @@ def placed(e: Expected, reading: Reading) -> Traced:
     return traced(e.labels, reading.labels)
 
 
-def _cell(language: str, wanted: list[Expected], heard: list[_Heard]) -> TaskCell:
-    by_task: dict[str, list[tuple[Expected, _Heard]]] = {t: [] for t in TASKS}
-    for e, h in zip(wanted, heard, strict=True):
-        by_task[e.task].append((e, h))
-    cell = TaskCell(
+def _cell(language: str, rows: list[_Row]) -> TaskCell:
+    by_task: dict[str, list[_Row]] = {t: [] for t in TASKS}
+    for r in rows:
+        by_task[r.item.task].append(r)
+    expected = {t: len(found) for t, found in by_task.items() if found}
+    changes: dict[str, Any] = {}
+    if found := by_task["trajectory"]:
+        changes["trajectory"] = trajectory.summary([r.trajectory for r in found if r.trajectory], _clusters(found))
+    if found := by_task["reasoning"]:
+        clusters = _clusters(found)
+        changes["causes"] = cause.summary([r.causes for r in found if r.causes], clusters)
+        changes["reasons"] = cause.phrase_summary([r.reasons for r in found if r.reasons], clusters)
+    if found := by_task["recognition"]:
+        changes |= _recognised(found)
+    return TaskCell(
         language=language,
-        expected={t: len(rows) for t, rows in by_task.items() if rows},
-        accounted={t: dict(sorted(Counter(h.status for _, h in rows).items())) for t, rows in by_task.items() if rows},
+        expected=expected,
+        accounted={t: dict(sorted(Counter(r.item.status for r in by_task[t]).items())) for t in expected},
+        reliability={
+            t: reliability([r.item.confidence for r in by_task[t]], [r.item.right for r in by_task[t]])
+            for t in expected
+        },
+        **changes,
     )
-    if rows := by_task["trajectory"]:
-        cell = msgspec.structs.replace(
-            cell, trajectory=trajectory.score([placed(e, h.reading) for e, h in rows], _clusters(rows))
-        )
-    if rows := by_task["reasoning"]:
-        clusters = _clusters(rows)
-        cell = msgspec.structs.replace(
-            cell,
-            causes=cause.score([Caused(e.causes, h.causes, e.texts) for e, h in rows], clusters),
-            reasons=cause.phrases([e.references for e, _ in rows], [h.phrase for _, h in rows], clusters),
-        )
-    if rows := by_task["recognition"]:
-        cell = _recognised(cell, rows)
-    return cell
 
 
-def _recognised(cell: TaskCell, rows: list[tuple[Expected, _Heard]]) -> TaskCell:
+def _recognised(rows: list[_Row]) -> dict[str, Any]:
     clusters = _clusters(rows)
-    gold, said = [e.labels[0] for e, _ in rows], [h.label for _, h in rows]
-    cell = msgspec.structs.replace(cell, recognition=recognition.recognise(gold, said, clusters))
-    if any(e.words != e.labels[0] for e, _ in rows):
-        cell = msgspec.structs.replace(
-            cell, conflict=recognition.conflict(gold, [e.words for e, _ in rows], said, clusters)
+    labels = [(r, r.label) for r in rows if r.label]
+    gold, said = [x.voice for _, x in labels], [x.said for _, x in labels]
+    found: dict[str, Any] = {"recognition": recognition.recognise(gold, said, clusters)}
+    if any(x.words != x.voice for _, x in labels):
+        found["conflict"] = recognition.conflict(gold, [x.words for _, x in labels], said, clusters)
+    if soft := [(r, x, x.gold_shares) for r, x in labels if x.gold_shares]:
+        found["soft_distance"] = recognition.soft_distance(
+            [g for _, _, g in soft], [x.said_shares for _, x, _ in soft], _clusters([r for r, _, _ in soft])
         )
-    soft = [(e, h) for e, h in rows if e.distribution]
-    if soft:
-        cell = msgspec.structs.replace(
-            cell,
-            soft_distance=recognition.soft_distance(
-                [e.distribution or {} for e, _ in soft], [_shares(h) for _, h in soft], _clusters(soft)
-            ),
-        )
-    for name in ("valence", "arousal"):
-        judged = [(e, h) for e, h in rows if getattr(e, name) is not None]
-        said_values = [_number(h, name) for _, h in judged]
+    for k, name in enumerate(("valence", "arousal")):
+        judged = [(r, g, x.said_numbers[k]) for r, x in labels if (g := x.gold_numbers[k]) is not None]
         # A run that gives no such number anywhere does not take part.
-        if any(v is not None for v in said_values):
-            value = recognition.concordance([getattr(e, name) for e, _ in judged], said_values, _clusters(judged))
-            cell = msgspec.structs.replace(cell, **{name: value})
-    return cell
+        if any(v is not None for _, _, v in judged):
+            found[name] = recognition.concordance(
+                [g for _, g, _ in judged], [v for _, _, v in judged], _clusters([r for r, _, _ in judged])
+            )
+    return found
 
 
-def _shares(h: _Heard) -> dict[str, float]:
+def _shares(h: Heard) -> dict[str, float]:
     given = h.value.get("distribution") if isinstance(h.value, dict) else None
     shares: dict[str, float] = {}
     for name, share in given.items() if isinstance(given, dict) else []:
@@ -341,35 +373,64 @@ def _shares(h: _Heard) -> dict[str, float]:
     return shares or ({h.label: 1.0} if h.label else {})
 
 
-def _number(h: _Heard, name: str) -> float | None:
-    value = h.value.get(name) if isinstance(h.value, dict) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _number(value: Any, name: str) -> float | None:
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        return None
+    # A whole number of any length is a number in JSON, and not in floating point.
+    return float(max(min(found, 1e9), -1e9))
 
 
-def _clusters(rows: Iterable[tuple[Expected, _Heard]]) -> dict[str, list[str]]:
-    rows = list(rows)
-    return {way: [e.clusters.get(way, e.id) for e, _ in rows] for way in ("script_family", "speaker")}
+def _confidence(h: Heard) -> float | None:
+    """What an answer says of itself, or the share that its distribution gives to the label that it names."""
+    told = _number(h.value, "confidence")
+    if told is not None or not (isinstance(h.value, dict) and isinstance(h.value.get("distribution"), dict)):
+        return told
+    shares = _shares(h)
+    return shares.get(h.label, 0.0) / sum(shares.values()) if h.label and shares else None
 
 
-def _item(e: Expected, h: _Heard) -> EmotionItem:
-    right = h.status == "scored"
+def _clusters(rows: Sequence[_Row]) -> dict[str, list[str]]:
+    return {way: [r.clusters.get(way, r.item.id) for r in rows] for way in ("script_family", "speaker")}
+
+
+def _row(e: Expected, h: Heard) -> _Row:
+    scored = h.status == "scored"
     gold, said = e.labels, tuple(h.reading.labels)
+    steps = causes = reasons = label = None
     if e.task == "trajectory":
-        right = right and trajectory.exact(placed(e, h.reading))
-    elif e.task == "recognition":
-        right = right and h.label == e.labels[0]
-    else:
+        steps = trajectory.count(placed(e, h.reading))
+        right, merit = scored and steps.exact, steps.similarity
+    elif e.task == "reasoning":
         gold, said = e.references, (h.phrase[:200],)
-        right = right and bool(h.causes) and cause.pairs(e.causes) == cause.pairs(h.causes)
-    return EmotionItem(
+        causes = cause.count(Caused(e.causes, h.causes, e.texts))
+        reasons = cause.phrase(e.references, h.phrase)
+        right = scored and bool(h.causes) and cause.pairs(e.causes) == cause.pairs(h.causes)
+        merit = causes.score if h.causes else reasons[1]
+    else:
+        right = scored and h.label == e.labels[0]
+        merit = float(right)
+        label = _Label(
+            voice=e.labels[0],
+            words=e.words,
+            said=h.label,
+            gold_shares=e.distribution,
+            said_shares=_shares(h),
+            gold_numbers=(e.valence, e.arousal),
+            said_numbers=(_number(h.value, "valence"), _number(h.value, "arousal")),
+        )
+    item = EmotionItem(
         id=e.id,
         probe=e.probe,
         task=e.task,
         language=e.language,
+        clusters=e.clusters,
         status=h.status,
         gold=gold,
         said=said,
         right=right,
         how=h.reading.how,
-        clusters=e.clusters,
+        score=merit,
+        confidence=_confidence(h),
     )
+    return _Row(item, e.clusters, steps, causes, reasons, label)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import groupby
@@ -19,7 +19,6 @@ from typing import Any, Literal
 import msgspec
 
 from duologue.corpus.emotion import DUOLOGUE
-from duologue.errors import UserError
 
 # What is longer is cut: no answer needs more, and a flood of words must not cost hours.
 LONGEST = 20_000
@@ -71,6 +70,7 @@ _OWN = re.compile(
     r"|\b(?:i'm|i am|we're|we are)\s+(?:so |truly |really |very )*(?:sorry|glad|happy|pleased|delighted)\b"
     r"|\b(?:sorry|glad|great|wonderful|happy|amazing) to (?:hear|see|help)\b|\bas an ai\b[^.]*"
 )
+_IF = re.compile(r"(?:如果|要是|假如|万一)[^，,]*[，,]$")
 # Said to somebody, not of them: "您就放心吧", "放心放心".
 _TOLD = re.compile(
     r"(?:您|你)?(?:就|们)?(?:放心|冷静|淡定|放松)(?:吧|啊|点|一点)|(?:放心[，,。]?){2,}|(?:您|你)就?放心(?![了下])"
@@ -128,7 +128,8 @@ class _Hit(msgspec.Struct, frozen=True):
 
 def _hits(text: str) -> Iterable[_Hit]:
     """Feelings that are asserted, in the order told. Those in questions count only where nothing else is said."""
-    text = _RHETORICAL.sub("  ", text)
+    if "不" in text:
+        text = _RHETORICAL.sub("  ", text)
     own = [m.span() for pattern in (_OWN, _TOLD) for m in pattern.finditer(text)]
     cuts = [0, *(m.end() for m in _CLAUSE.finditer(text)), len(text)]
     stops = [(m.end(), "?" in m[0] or "？" in m[0]) for m in _SENTENCE.finditer(text)] + [(len(text), False)]
@@ -161,8 +162,7 @@ def _supposed(text: str, opening: int, begin: int, end: int) -> bool:
     """A condition covers its clause and the next of its sentence, as "如果..., 你会..."."""
     if _SUPPOSED.search(text[begin:end]):
         return True
-    earlier = text[opening:begin]
-    return re.search(r"(?:如果|要是|假如|万一)[^，,]*[，,]$", earlier) is not None
+    return begin > opening and _IF.search(text[opening:begin]) is not None
 
 
 def _in_time(text: str, hits: list[_Hit]) -> list[_Hit]:
@@ -219,11 +219,29 @@ def _labels() -> dict[str, str]:
 
 @cache
 def _lexicon() -> re.Pattern[str]:
-    """All expressions, the longest first; English ones as whole words."""
-    words = sorted(_labels(), key=lambda w: (-len(w), w))
-    english = "|".join(re.escape(w) for w in words if w.isascii())
-    chinese = "|".join(re.escape(w) for w in words if not w.isascii())
-    return re.compile(rf"(?<![a-z])(?:{english})(?![a-z])|{chinese}")
+    """All expressions, at each place the longest; English ones as whole words.
+
+    Words are told apart letter by letter (a trie), so that a place of the text costs as many steps as it has letters
+    in common with some word, not as many as there are words.
+    """
+    words = _labels()
+    english = _trie([w for w in words if w.isascii()])
+    chinese = _trie([w for w in words if not w.isascii()])
+    return re.compile(rf"(?<![a-z]){english}(?![a-z])|{chinese}")
+
+
+def _trie(words: Sequence[str]) -> str:
+    """A pattern of ``words``, a longer one before one that begins it."""
+    after: dict[str, list[str]] = {}
+    for word in words:
+        after.setdefault(word[:1], []).append(word[1:])
+    ends = "" in after
+    branches = [re.escape(first) + (_trie(rest) if rest != [""] else "") for first, rest in after.items() if first]
+    if not branches:
+        return ""
+    if len(branches) == 1 and not ends:
+        return branches[0]
+    return f"(?:{'|'.join(branches)}){'?' if ends else ''}"
 
 
 # -- structured answers -------------------------------------------------------------------------------------------
@@ -232,10 +250,14 @@ def _lexicon() -> re.Pattern[str]:
 @lru_cache(maxsize=4096)
 def label_of(name: str) -> str:
     """The taxonomy's label for a name or a single expression of feeling, "" where there is none."""
-    try:
-        return DUOLOGUE.resolve(name)
-    except UserError:
-        return _labels().get(name.strip().casefold(), "")
+    wanted = name.strip().casefold()
+    return _names().get(wanted) or _labels().get(wanted, "")
+
+
+@cache
+def _names() -> dict[str, str]:
+    """The taxonomy's names as :meth:`Taxonomy.resolve` takes them."""
+    return {n.casefold(): c.label for c in reversed(DUOLOGUE.classes) for n in (c.label, c.zh, *c.aliases) if n}
 
 
 def _json_in(text: str) -> Any:

@@ -6,7 +6,6 @@ An answer that is missing or no label is "" and wrong, never left out. Formulas 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from duologue.score.emotion.ratio import estimate, macro_f1, mean_recall, share
-from duologue.score.emotion.trajectory import coded
+from duologue.score.emotion.trajectory import coded, table
 from duologue.score.scorecard import Estimate
 from duologue.score.uncertainty import Clusters, clustered_mean, rate
 
@@ -46,14 +45,11 @@ def recognise(gold: Sequence[str], said: Sequence[str], clusters: Clusters) -> R
     n = len(gold)
     codes, g, s = coded(gold, said)
     item = np.arange(n)
-    confusion: dict[str, Counter[str]] = {}
-    for a, b in zip(gold, said, strict=True):
-        confusion.setdefault(a, Counter())[b] += 1
     return RecognitionScores(
         ua=mean_recall(item, g, g == s, n, clusters),
         wa=rate([a == b for a, b in zip(gold, said, strict=True)], clusters),
         macro_f1=macro_f1(item, g, s, codes, n, clusters),
-        confusion={a: dict(sorted(row.items())) for a, row in sorted(confusion.items())},
+        confusion=table(zip(gold, said, strict=True)),
     )
 
 

@@ -9,7 +9,7 @@ Formulas and sources: docs/emotion-measures.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 import msgspec
@@ -32,6 +32,9 @@ class Traced(msgspec.Struct, frozen=True):
 class TrajectoryScores(msgspec.Struct, frozen=True, kw_only=True):
     """The measures over all expected dialogues. ``placed`` is the share of answers that tell turns: without them
     ``transition_strict`` and ``trigger_turn`` find no hit.
+
+    ``confusion``: gold -> told -> turns, "" for no label; ``transitions``: from -> to -> how often in gold, how often
+    told, how often both in one dialogue (in any place of it).
     """
 
     exact: Estimate
@@ -41,6 +44,8 @@ class TrajectoryScores(msgspec.Struct, frozen=True, kw_only=True):
     transition_order: Estimate
     trigger_turn: Estimate
     placed: Estimate
+    confusion: dict[str, dict[str, int]] = {}
+    transitions: dict[str, dict[str, tuple[int, int, int]]] = {}
 
 
 def traced(gold: Sequence[str], said: Sequence[str], *, placed: bool | None = None) -> Traced:
@@ -106,37 +111,107 @@ def changes(labels: Sequence[str]) -> list[tuple[int, str, str]]:
     return [(i, a, b) for i, (a, b) in enumerate(pairwise(labels), 1) if a and b and a != b]
 
 
+Step = tuple[str, str]
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """One dialogue. ``gold`` and ``said`` are a label a turn, "" for none, of one length.
+
+    ``hits`` are changes found at their turn, in any place, and turns of change found; ``wanted`` and ``told`` are gold's
+    changes and those told, in order.
+    """
+
+    exact: bool
+    similarity: float
+    placed: bool
+    gold: tuple[str, ...]
+    said: tuple[str, ...]
+    hits: tuple[int, int, int]
+    wanted: tuple[Step, ...]
+    told: tuple[Step, ...]
+
+
+def count(t: Traced) -> Counts:
+    turns = laid(t)
+    width = max(len(t.gold), len(turns))
+    wanted, told = changes(t.gold), changes(t.said if t.placed else joined(t.said))
+    strict = trigger = 0
+    if t.placed:
+        strict = len({*wanted} & {*told})
+        trigger = len({w for w, _, _ in wanted} & {s for s, _, _ in told})
+    a, b = tuple(w[1:] for w in wanted), tuple(s[1:] for s in told)
+    return Counts(
+        exact=exact(t),
+        similarity=edit_similarity(t),
+        placed=t.placed and any(t.said),
+        gold=t.gold + ("",) * (width - len(t.gold)),
+        said=turns + ("",) * (width - len(turns)),
+        hits=(strict, _both(a, b), trigger),
+        wanted=a,
+        told=b,
+    )
+
+
+def _both(a: Sequence[Step], b: Sequence[Step]) -> int:
+    """The size of the intersection as multisets."""
+    rest = list(b)
+    for step in a:
+        if step in rest:
+            rest.remove(step)
+    return len(b) - len(rest)
+
+
 def score(items: Sequence[Traced], clusters: Clusters) -> TrajectoryScores:
     """All measures over ``items`` [n]; ``clusters`` as in :mod:`duologue.score.uncertainty`."""
-    n = len(items)
-    # Columns: hits, gold, said.
-    strict, order, trigger = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros((n, 3))
-    at: list[int] = []
-    gold_labels: list[str] = []
-    said_labels: list[str] = []
-    for i, t in enumerate(items):
-        turns = laid(t)
-        width = max(len(t.gold), len(turns))
-        at += [i] * width
-        gold_labels += [*t.gold, *[""] * (width - len(t.gold))]
-        said_labels += [*turns, *[""] * (width - len(turns))]
-        wanted, told = changes(t.gold), changes(t.said if t.placed else joined(t.said))
-        strict[i, 1:] = trigger[i, 1:] = order[i, 1:] = len(wanted), len(told)
-        if t.placed:
-            strict[i, 0] = len({*wanted} & {*told})
-            trigger[i, 0] = len({w for w, _, _ in wanted} & {s for s, _, _ in told})
-        pairs = Counter((a, b) for _, a, b in wanted) & Counter((a, b) for _, a, b in told)
-        order[i, 0] = pairs.total()
+    return summary([count(t) for t in items], clusters)
+
+
+def summary(counts: Sequence[Counts], clusters: Clusters) -> TrajectoryScores:
+    """:func:`score` of dialogues that were counted."""
+    n = len(counts)
+    at = np.repeat(np.arange(n), [len(c.gold) for c in counts])
+    gold_labels = [x for c in counts for x in c.gold]
+    said_labels = [x for c in counts for x in c.said]
     codes, gold, said = coded(gold_labels, said_labels)
+    sizes = [(len(c.wanted), len(c.told)) for c in counts]
+    strict, order, trigger = ([(c.hits[k], *size) for c, size in zip(counts, sizes, strict=True)] for k in range(3))
     return TrajectoryScores(
-        exact=rate([exact(t) for t in items], clusters),
-        turn_macro_f1=macro_f1(np.asarray(at, np.int64), gold, said, codes, n, clusters),
-        edit_similarity=clustered_mean([edit_similarity(t) for t in items], clusters),
+        exact=rate([c.exact for c in counts], clusters),
+        turn_macro_f1=macro_f1(at, gold, said, codes, n, clusters),
+        edit_similarity=clustered_mean([c.similarity for c in counts], clusters),
         transition_strict=f1(strict, clusters),
         transition_order=f1(order, clusters),
         trigger_turn=f1(trigger, clusters),
-        placed=rate([t.placed and any(t.said) for t in items], clusters),
+        placed=rate([c.placed for c in counts], clusters),
+        confusion=table(zip(gold_labels, said_labels, strict=True)),
+        transitions=_transitions(counts),
     )
+
+
+def _transitions(counts: Iterable[Counts]) -> dict[str, dict[str, tuple[int, int, int]]]:
+    gold: Counter[Step] = Counter()
+    told: Counter[Step] = Counter()
+    both: Counter[Step] = Counter()
+    for c in counts:
+        gold.update(c.wanted)
+        told.update(c.told)
+        rest = list(c.told)
+        for step in c.wanted:
+            if step in rest:
+                rest.remove(step)
+                both[step] += 1
+    found: dict[str, dict[str, tuple[int, int, int]]] = {}
+    for a, b in sorted(gold.keys() | told.keys()):
+        found.setdefault(a, {})[b] = gold[a, b], told[a, b], both[a, b]
+    return found
+
+
+def table(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """Row -> column -> how often, both in order."""
+    found: dict[str, dict[str, int]] = {}
+    for (a, b), n in sorted(Counter(pairs).items()):
+        found.setdefault(a, {})[b] = n
+    return found
 
 
 def coded(gold: Sequence[str], said: Sequence[str]) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
