@@ -1,12 +1,14 @@
 """Parts by name: our own and those of other packages, found through entry points.
 
 Groups: ``duologue.voices``, ``duologue.scripts``, ``duologue.formats``, ``duologue.systems``,
-``duologue.judges``. A package adds a part by declaring an entry point; nothing here changes.
+``duologue.judges``, ``duologue.scenarios``, ``duologue.taxonomies``, ``duologue.noises``. A package adds a part by
+declaring an entry point; nothing here changes.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -37,6 +39,27 @@ def load(group: str, name: str) -> Any:
         allowed=", ".join(known) or "none installed",
         mend=f"did you mean {near[0]!r}?" if near else "",
     )
+
+
+def version(group: str, name: str) -> str:
+    """The version of the package that offers ``name``, "" where it does not say."""
+    for e in entry_points(group=f"duologue.{group}"):
+        if e.name == name:
+            return e.dist.version if e.dist else ""
+    return ""
+
+
+def make(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+    """A part as a recipe asks for it: ``configured(options)`` of a class that has one, else the class called plainly.
+
+    UserError where options are given to a part that takes none.
+    """
+    part = load(group, name)
+    if hasattr(part, "configured"):
+        return part.configured(dict(options or {}))
+    if options:
+        raise UserError(f"{name!r} takes no options", field=f"options.{name}", value=", ".join(options), allowed="none")
+    return part()
 
 
 # Where the extra that brings a part has another name than the part.

@@ -16,7 +16,6 @@ import msgspec
 
 from duologue.corpus.annotation import CauseAnnotation
 from duologue.corpus.dialogue import SPLITS, TASKS, Dialogue
-from duologue.corpus.event import INTERRUPTION
 from duologue.corpus.read import Corpus
 from duologue.corpus.truth import emotions, shifts
 from duologue.corpus.turn import Turn
@@ -251,7 +250,7 @@ def _time(d: Dialogue, clock: _Clock, rates: dict[str, int]) -> None:
     turns, events = {t.index: t for t in d.turns}, {e.id: e for e in d.events}
     for r in d.realised:
         event = events.get(r.event)
-        if event is not None and event.kind in INTERRUPTION and event.trigger.reference_turn in turns:
+        if event is not None and event.interrupts and event.trigger.reference_turn in turns:
             position = _position(d, turns[event.trigger.reference_turn], r.start)
             if position is not None:
                 clock.interruption.add(position)

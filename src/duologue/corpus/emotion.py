@@ -14,6 +14,12 @@ class EmotionClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A label, its names in use (English, Chinese, other data sets) and its place in valence and arousal.
 
     ``valence`` and ``arousal`` are in [-1, 1] and are coarse: they order the labels, they do not measure.
+
+    A label that :data:`DUOLOGUE` does not have says which of that taxonomy's it is ``like``: the embedded writer takes
+    what happens in its stories from there, and the voices their prosody, changed by ``prosody`` (measures of
+    ``emotion_prosody.csv``: differences, or factors for ratios). ``says`` holds, by language, the label's own words:
+    templates "word" (its name), "state" ("you felt ..."), "show" (a sentence that shows it), "link" (one that ties it
+    to the event, @); see docs/recipes.md.
     """
 
     label: str
@@ -21,6 +27,9 @@ class EmotionClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     zh: str = ""
     valence: Signed = 0.0
     arousal: Signed = 0.0
+    like: str = ""
+    prosody: dict[str, float] = {}
+    says: dict[str, dict[str, tuple[str, ...]]] = {}
 
 
 class Taxonomy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +42,17 @@ class Taxonomy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(c.label for c in self.classes)
+
+    def of(self, label: str) -> EmotionClass:
+        """The class of ``label``; KeyError where there is none."""
+        found = next((c for c in self.classes if c.label == label), None)
+        if found is None:
+            raise KeyError(label)
+        return found
+
+    def like(self, label: str) -> str:
+        """The standard label that lends its stories and prosody to ``label``: itself where it is one."""
+        return self.of(label).like or label
 
     @property
     def id(self) -> str:

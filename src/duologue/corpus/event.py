@@ -51,6 +51,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     window: NotNegative = 8.0
     response_turn: Count | None = None
 
+    @property
+    def halts(self) -> bool:
+        """Whether the event is a silence inside its own turn, which the system should wait out."""
+        return self.kind == "pause" or self.expected[:1] == ("wait",)
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether the system should fall silent for it."""
+        return "stop" in self.expected
+
 
 class RealisedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where event ``event`` really lies: samples [start, end) of ``channel`` of audio ``audio``.

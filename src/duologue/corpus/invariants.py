@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +21,7 @@ from duologue.corpus.annotation import (
 from duologue.corpus.audio import Audio
 from duologue.corpus.dialogue import TASKS, Dialogue
 from duologue.corpus.emotion import Taxonomy
-from duologue.corpus.event import SCENARIOS
+from duologue.corpus.scenario import Scenario, by_name
 from duologue.corpus.speaker import Role
 from duologue.corpus.truth import shifts
 from duologue.corpus.turn import Turn
@@ -29,22 +29,22 @@ from duologue.corpus.turn import Turn
 # What a rule yields: field, value, allowed, message.
 Breach = tuple[str, Any, str, str]
 
-TRACK_SCENARIOS: dict[str, tuple[str, ...]] = {
-    "emotion": ("clip", "conflict_clip", "dialogue"),
-    "duplex": (*SCENARIOS, "none"),
-}
+EMOTION_SCENARIOS = ("clip", "conflict_clip", "dialogue")
 GROUPS = ("speaker", "parent_voice", "script_family", "noise", "room", "source_recording")
 NO_CONSENT = "not-applicable"
+# The scenario of an item of a sealed test set, which tells of no turns either.
+SEALED = "sealed"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
-def breaches(d: Dialogue, taxonomy: Taxonomy) -> Iterator[Breach]:
-    """Every invariant that ``d`` breaks, in order of its fields."""
-    yield from _header(d)
+def breaches(d: Dialogue, taxonomy: Taxonomy, scenarios: Sequence[Scenario] = ()) -> Iterator[Breach]:
+    """Every invariant that ``d`` breaks, in order of its fields; ``scenarios`` are those of the corpus's own."""
+    known = by_name(scenarios)
+    yield from _header(d, known)
     yield from _speakers(d)
     yield from _audio(d)
     yield from _turns(d)
-    yield from _events(d)
+    yield from _events(d, known)
     yield from _annotations(d, taxonomy)
     yield from _probes(d)
     for i, p in enumerate(d.acoustics.positions):
@@ -69,7 +69,7 @@ def _nfc(field: str, text: str) -> Iterator[Breach]:
         yield field, text, "Unicode NFC", "text is not in NFC"
 
 
-def _header(d: Dialogue) -> Iterator[Breach]:
+def _header(d: Dialogue, known: Mapping[str, Scenario]) -> Iterator[Breach]:
     if not d.id.isprintable() or d.id != d.id.strip() or "/" in d.id:
         yield "id", d.id, "printable, no slash, no space around it", "bad id"
     for i, language in enumerate(d.languages):
@@ -80,8 +80,9 @@ def _header(d: Dialogue) -> Iterator[Breach]:
     for i, task in enumerate(d.tasks):
         if task not in TASKS[d.track]:
             yield f"tasks[{i}]", task, ", ".join(TASKS[d.track]), f"no task of track {d.track}"
-    if d.scenario not in TRACK_SCENARIOS[d.track]:
-        yield "scenario", d.scenario, ", ".join(TRACK_SCENARIOS[d.track]), f"no scenario of track {d.track}"
+    allowed = EMOTION_SCENARIOS if d.track == "emotion" else (*known, "none")
+    if d.scenario not in allowed and d.scenario != SEALED:
+        yield "scenario", d.scenario, ", ".join(allowed), f"no scenario of track {d.track}"
     for kind in d.groups:
         if kind not in GROUPS:
             yield f"groups.{kind}", kind, ", ".join(GROUPS), "unknown kind of group"
@@ -232,15 +233,15 @@ def _words(at: str, t: Turn) -> Iterator[Breach]:
         char, clock = max(char, w.char_end), max(clock, w.end)
 
 
-def _events(d: Dialogue) -> Iterator[Breach]:
+def _events(d: Dialogue, scenarios: Mapping[str, Scenario]) -> Iterator[Breach]:
     yield from _twice("events", d.events)
     files = {a.id: a for a in d.audio}
     speakers = {s.id for s in d.speakers}
     n = len(d.turns)
     for i, e in enumerate(d.events):
         at = f"events[{i}]"
-        if e.kind not in SCENARIOS:
-            yield f"{at}.kind", e.kind, ", ".join(SCENARIOS), "unknown kind of event"
+        if e.kind not in scenarios:
+            yield f"{at}.kind", e.kind, ", ".join(scenarios), "unknown kind of event"
         if not e.expected:
             yield f"{at}.expected", [], "one act or more", "no expected act"
         for field, value in (("speaker", e.speaker), ("addressee", e.addressee)):
@@ -265,8 +266,9 @@ def _events(d: Dialogue) -> Iterator[Breach]:
                 yield f"{at}.trigger.word", e.trigger.word, f"0..{words - 1}", "no such word"
         if not math.isfinite(e.trigger.offset):
             yield f"{at}.trigger.offset", e.trigger.offset, "seconds", "not a number"
-        if e.position and e.kind != "third_party":
-            yield f"{at}.position", e.position, "third_party only", "a position without third party"
+        if e.position and e.kind in scenarios and not scenarios[e.kind].positioned:
+            allowed = ", ".join(s.name for s in scenarios.values() if s.positioned)
+            yield f"{at}.position", e.position, f"{allowed} only", "a position that the scenario does not have"
     known = {e.id for e in d.events}
     for i, r in enumerate(d.realised):
         at = f"realised[{i}]"
@@ -357,6 +359,8 @@ def _shifts(d: Dialogue) -> Iterator[Breach]:
 
 def _probes(d: Dialogue) -> Iterator[Breach]:
     yield from _twice("probes", d.probes)
+    if d.scenario == SEALED:
+        return
     for i, p in enumerate(d.probes):
         if p.task not in TASKS[d.track]:
             yield f"probes[{i}].task", p.task, ", ".join(TASKS[d.track]), f"no task of track {d.track}"

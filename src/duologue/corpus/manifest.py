@@ -15,6 +15,7 @@ import msgspec
 
 from duologue.corpus.dialogue import SCHEMA_VERSION, Split, Track
 from duologue.corpus.emotion import DUOLOGUE, Taxonomy
+from duologue.corpus.scenario import Scenario
 from duologue.errors import UserError
 
 MANIFEST = "corpus.json"
@@ -67,7 +68,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``recipe_sha256`` is "" for a corpus that no recipe built. ``files`` maps each further file of the corpus
     (``recipe.yaml``, a licence) to the SHA-256 of its bytes. ``notes`` holds facts for people and tools (pools
-    drawn per split, draws, reasons). ``complete`` is false while a build is under way. :func:`sealed` fills in
+    drawn per split, draws, reasons). ``scenarios`` describes those that are not of the standard nine; left out where
+    there are none. ``complete`` is false while a build is under way. :func:`sealed` fills in
     ``totals`` and ``corpus_sha256``.
     """
 
@@ -76,6 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     duologue: str
     recipe_sha256: str = ""
     taxonomy: Taxonomy = DUOLOGUE
+    scenarios: tuple[Scenario, ...] | msgspec.UnsetType = msgspec.UNSET
     parts: tuple[Part, ...] = ()
     shards: tuple[ShardEntry, ...] = ()
     files: dict[str, str] = {}

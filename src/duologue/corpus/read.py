@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from duologue.corpus.audio import Audio
 from duologue.corpus.dialogue import SPLITS, TASKS, TRACKS, Dialogue
-from duologue.corpus.event import SCENARIOS
 from duologue.corpus.manifest import Manifest, ShardEntry, read_manifest
 from duologue.corpus.migrate import decode_dialogue
+from duologue.corpus.scenario import by_name
 from duologue.corpus.speaker import Role
 from duologue.corpus.turn import Turn
 from duologue.corpus.write import is_main
@@ -219,7 +219,7 @@ class Corpus:
             ("track", track, TRACKS),
             ("split", split, SPLITS),
             ("task", task, tasks),
-            ("scenario", scenario, (*SCENARIOS, "none", *CLIP_SCENARIOS)),
+            ("scenario", scenario, (*by_name(self.manifest.scenarios or ()), "none", *CLIP_SCENARIOS)),
         ):
             if value is not None and value not in known:
                 raise UserError("unknown filter value", field=field, value=value, allowed=", ".join(known))

@@ -13,7 +13,7 @@ from duologue.corpus.acoustics import Acoustics
 from duologue.corpus.annotation import Annotation, Cause, CauseAnnotation, EmotionAnnotation, ShiftAnnotation
 from duologue.corpus.audio import Audio, Channel, Twin
 from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
-from duologue.corpus.emotion import DUOLOGUE, EmotionValue
+from duologue.corpus.emotion import DUOLOGUE, EmotionValue, Taxonomy
 from duologue.corpus.event import Event, RealisedEvent, Trigger
 from duologue.corpus.probe import Probe
 from duologue.corpus.provenance import Provenance, Step
@@ -29,7 +29,6 @@ from duologue.generate.utterance import Spoken
 from duologue.generate.voices.voice import Voice
 
 RATER = "recipe"
-_CLASSES = {c.label: c for c in DUOLOGUE.classes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def annotate(made: Made) -> Dialogue:
         acoustics=_named(made),
         provenance=_provenance(made),
     )
-    return _judged(dialogue, script)
+    return _judged(dialogue, script, item.brief.taxonomy or DUOLOGUE)
 
 
 # -- people -------------------------------------------------------------------------------------------------------
@@ -255,17 +254,17 @@ def _events(made: Made, turns: Sequence[Turn]) -> tuple[tuple[Event, ...], tuple
                 id=name,
                 kind=e.kind,
                 speaker=turn.speaker,
-                trigger=_trigger(made, e.line, e.reference_line, paused=e.kind == "pause"),
+                trigger=_trigger(made, e.line, e.reference_line, paused=e.halts),
                 target_turn=e.line,
                 expected=e.expected,
                 addressee=turn.addressee,
                 position=e.position,
-                context_end=_context_end(made, e.line, paused=e.kind == "pause"),
+                context_end=_context_end(made, e.line, paused=e.halts),
                 response_turn=e.response_line,
             )
         )
         start, end = turn.segments[0].start, turn.segments[-1].end
-        if e.kind == "pause" and len(turn.segments) > 1:
+        if e.halts and len(turn.segments) > 1:
             start, end = turn.segments[0].end, turn.segments[-1].start
         reaction = None
         if "stop" in e.expected and place.over is not None:
@@ -312,15 +311,16 @@ def _context_end(made: Made, line: int, *, paused: bool) -> int:
 # -- judgements ---------------------------------------------------------------------------------------------------
 
 
-def _judged(dialogue: Dialogue, script: Script) -> Dialogue:
+def _judged(dialogue: Dialogue, script: Script, taxonomy: Taxonomy) -> Dialogue:
     """Add what the script means: emotions and causes as written, shifts derived from the emotions."""
     notes: list[Annotation] = []
+    classes = {c.label: c for c in taxonomy.classes}
     for i, line in enumerate(script.lines):
         if line.role != "user":
             continue
         f = line.feeling
         label = f.heard
-        known = _CLASSES.get(label)
+        known = classes[label]
         notes.append(
             EmotionAnnotation(
                 id=f"emotion-{i}",
@@ -331,8 +331,9 @@ def _judged(dialogue: Dialogue, script: Script) -> Dialogue:
                 value=EmotionValue(
                     label=label,
                     intensity=f.intensity,
-                    valence=known.valence if known else None,
-                    arousal=known.arousal if known else None,
+                    taxonomy=taxonomy.id,
+                    valence=known.valence,
+                    arousal=known.arousal,
                     semantic_label=f.semantic,
                     acoustic_label=f.acoustic,
                 ),

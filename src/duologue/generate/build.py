@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,9 @@ from duologue import registry
 from duologue.corpus.manifest import Manifest, Part, ShardEntry
 from duologue.corpus.write import codec_part, write_shard
 from duologue.errors import MissingPartError, UserError
+from duologue.generate.acoustics.settings import NOISE_KINDS
 from duologue.generate.crew import Crew
+from duologue.generate.described import completed
 from duologue.generate.item import Item
 from duologue.generate.ledger import Record, audio_paths
 from duologue.generate.plan import KEYED, PLAN_VERSION, Plan, ShardPlan
@@ -79,9 +82,10 @@ def build(
     workers = workers or _cores()
     if workers < 1:
         raise UserError("at least one worker is needed", field="workers", value=workers)
+    recipe = completed(recipe)
     check_recipe(recipe)
     recipe, voices, notices = choose_voices(recipe, fallback_voice)
-    writer: Writer = registry.load("scripts", recipe.writer)()
+    writer: Writer = registry.make("scripts", recipe.writer, recipe.options.get(recipe.writer))
     plan = Plan(recipe, writer, voices, seal_key)
     with Site(out) as site:
         site.begin(recipe, _manifest(recipe, plan.pools, writer, voices, notices, seal_key))
@@ -131,24 +135,23 @@ def choose_voices(recipe: Recipe, fallback: str = "") -> tuple[Recipe, dict[str,
     notices: list[str] = []
     for language, name in recipe.voices.items():
         try:
-            chosen[name] = _voice(name, language)
+            chosen[name] = _voice(name, language, recipe.options.get(name))
         except MissingPartError as error:
             if not fallback or fallback == name:
                 raise
-            chosen[fallback] = _voice(fallback, language)
+            chosen[fallback] = _voice(fallback, language, recipe.options.get(fallback))
             names[language] = fallback
             notices.append(f"voice {name!r} is not installed, {fallback!r} speaks {language!r}: {error.message}")
     return msgspec.structs.replace(recipe, voices=names), chosen, tuple(notices)
 
 
-def _voice(name: str, language: str) -> Voice:
+def _voice(name: str, language: str, options: Mapping[str, Any] | None) -> Voice:
     """Voice ``name``, heard to say a word, so that whatever it lacks is missed before anything is made."""
-    load = registry.load("voices", name)
-    tried: Voice = load()
+    tried: Voice = registry.make("voices", name, options)
     tried.weights_sha256()
     tried.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=tried.speakers(language)[0].id)
     # What it loaded to speak is let go: the workers have their own.
-    voice: Voice = load()
+    voice: Voice = registry.make("voices", name, options)
     return voice
 
 
@@ -253,6 +256,11 @@ def _manifest(
         parts.append(Part(name="pyroomacoustics", version=_version_of("pyroomacoustics", "rooms")))
     if recipe.acoustics.noise_folder:
         parts.append(_noise_part(recipe))
+    parts += [
+        Part(name=f"noise:{kind}", version=registry.version("noises", kind))
+        for kind in recipe.acoustics.noise_kinds
+        if kind not in NOISE_KINDS
+    ]
     notes = {
         "synthetic": True,
         "system_voices": "drawn from a pool of their own that all splits share",
@@ -269,7 +277,13 @@ def _manifest(
     if notices:
         notes["notices"] = list(notices)
     return Manifest(
-        name=recipe.name, duologue=__version__, recipe_sha256=recipe.identity(), parts=tuple(parts), notes=notes
+        name=recipe.name,
+        duologue=__version__,
+        recipe_sha256=recipe.identity(),
+        taxonomy=recipe.labels,
+        scenarios=recipe.scenarios or msgspec.UNSET,
+        parts=tuple(parts),
+        notes=notes,
     )
 
 

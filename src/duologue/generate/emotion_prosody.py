@@ -19,7 +19,7 @@ import math
 import operator
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from statistics import fmean, pstdev, stdev
@@ -126,6 +126,18 @@ def draw(label: str, intensity: int, sex: str, rng: random.Random, *, table: Tab
     lift = 0.0 if label == "neutral" else 0.7 * intensity * rng.uniform(0.7, 1.3)
     fields = {k: round(v, 4) for k, v in {**drawn, "breath": -hnr, "emphasis_st": lift}.items()}
     return msgspec.convert(fields, Prosody)
+
+
+def changed(prosody: Prosody, by: Mapping[str, float]) -> Prosody:
+    """``prosody`` moved by ``by`` (measure to difference, or to factor for ratios), kept within LIMITS."""
+    fields: dict[str, float] = {}
+    for name, change in by.items():
+        field = "breath" if name == "hnr" else name
+        now = -prosody.breath if name == "hnr" else float(getattr(prosody, field))
+        low, high = LIMITS[name]
+        value = min(max(now * change if name in RATIOS else now + change, low), high)
+        fields[field] = round(-value if name == "hnr" else value, 4)
+    return msgspec.structs.replace(prosody, **fields)
 
 
 def _moments(name: str, cell: Cell, within: float) -> tuple[float, float]:

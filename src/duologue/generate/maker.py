@@ -37,8 +37,10 @@ class Maker:
 
     def __init__(self, recipe: Recipe, root: str | Path) -> None:
         self.recipe, self.root = recipe, Path(root)
-        self.writer: Writer = registry.load("scripts", recipe.writer)()
-        self.voices: dict[str, Voice] = {n: registry.load("voices", n)() for n in sorted(set(recipe.voices.values()))}
+        self.writer: Writer = registry.make("scripts", recipe.writer, recipe.options.get(recipe.writer))
+        self.voices: dict[str, Voice] = {
+            n: registry.make("voices", n, recipe.options.get(n)) for n in sorted(set(recipe.voices.values()))
+        }
         self.settings = SceneSettings(timing=recipe.timing, acoustics=recipe.acoustics)
         self._identity = recipe.identity()
         self._canary = canary(recipe)

@@ -18,9 +18,11 @@ from typing import TypeVar
 
 import msgspec
 
+from duologue.corpus.emotion import DUOLOGUE
 from duologue.corpus.event import SCENARIOS
+from duologue.corpus.scenario import by_name
 from duologue.generate.item import CastMember, Item
-from duologue.generate.pools import Pools, make_pools
+from duologue.generate.pools import Pools, make_pools, writes_as
 from duologue.generate.recipe import PLANNED_SPLITS, Cell, Recipe
 from duologue.generate.script import Brief, Feeling, Writer
 from duologue.generate.seeds import derive, keyed, stream
@@ -31,8 +33,6 @@ PLAN_VERSION = "1"
 SHARD_ITEMS = 64
 # The split whose draws depend on a secret where there is one.
 KEYED = "test"
-# A turn can break off or pause in one place only; the other events can come several times over one answer.
-ONCE_A_TURN = ("termination", "pause")
 # Levels of a stratified draw from [0, 1): shares are exact to a twentieth within each block of twenty items.
 _STRATA = 20
 _STAY, _ASK_STAY, _ASK_NEUTRAL = 0.3, 0.5, 0.25
@@ -124,7 +124,7 @@ class _Dealer:
 
     def __init__(self, recipe: Recipe, cell: Cell, pools: Pools, writer: Writer, seed: int | str) -> None:
         self.recipe, self.cell, self.writer, self.seed = recipe, cell, writer, seed
-        families = writer.families(cell.language, cell.track, cell.scenario)
+        families = writer.families(cell.language, cell.track, writes_as(cell.scenario, recipe))
         self.families = [f for f in families if f in pools.families[cell.split]]
         speakers = pools.speakers[cell.language]
         self.users = _by_sex(speakers[cell.split])
@@ -135,6 +135,8 @@ class _Dealer:
         self.weights = tuple(weights.values())
         self.pairs = tuple(itertools.permutations(weights, 2))
         self.pair_weights = tuple(weights[a] * weights[b] for a, b in self.pairs)
+        # None where the dialogues of the cell have no event.
+        self.scenario = by_name(recipe.scenarios).get(cell.scenario) if cell.track == "duplex" else None
         self._blocks: dict[tuple[str, int], tuple[int, list[int], float]] = {}
 
     # Three ways to draw: a level of a shuffled block, a number in [0, 1), a weighted value.
@@ -195,7 +197,7 @@ class _Dealer:
                 if self.share("echo", i) < a.echo_share
                 else None
             ),
-            twin=cell.scenario in SCENARIOS and self.share("twin", i) < recipe.twins,
+            twin=self.scenario is not None and self.share("twin", i) < recipe.twins,
             stems=self.share("stems", i) < recipe.stems,
         )
 
@@ -209,14 +211,17 @@ class _Dealer:
             if (options := axes.get(axis, ()))
         }
         events, contrast = 0, False
-        if cell.scenario in SCENARIOS:
+        scenario, described = self.scenario, None
+        if scenario is not None:
+            if scenario.name not in SCENARIOS:
+                described = scenario
             u = self.share("mix", i)
-            contrast = u < mix.contrast
+            contrast = u < mix.contrast and (described is None or cell.language in described.neighbours)
             events = 1
-            if not contrast and u < mix.contrast + mix.several:
+            if mix.contrast <= u < mix.contrast + mix.several:
                 events = 2 + self.level("several", 2, i)
-                if cell.scenario in ONCE_A_TURN:
-                    events = min(events, cell.turns)
+                # A turn can break off or pause in one place only; other events can come several times over one answer.
+                events = min(events, cell.turns * scenario.per_turn)
         return Brief(
             language=cell.language,
             track=cell.track,
@@ -227,8 +232,10 @@ class _Dealer:
             seed=seed,
             feelings=self._feelings(i) if cell.track == "emotion" else (),
             events=events,
-            position=("before", "after")[self.level("position", 2, i)] if cell.scenario == "third_party" else "",
+            position=("before", "after")[self.level("position", 2, i)] if scenario and scenario.positioned else "",
             contrast=contrast,
+            described=described,
+            taxonomy=self.recipe.labels if self.recipe.labels != DUOLOGUE else None,
             **chosen,
         )
 

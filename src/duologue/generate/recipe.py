@@ -7,34 +7,33 @@ an error that names the file, the line and what was allowed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from duologue import registry
 from duologue.corpus.dialogue import LANGUAGES, TASKS, TRACKS, Track
-from duologue.corpus.emotion import DUOLOGUE
-from duologue.corpus.event import INTERRUPTION, SCENARIOS
+from duologue.corpus.emotion import DUOLOGUE, Taxonomy
+from duologue.corpus.scenario import Scenario, by_name
 from duologue.errors import UserError
 from duologue.generate.acoustics.settings import AcousticsSettings
+from duologue.generate.described import check_words, completed
 from duologue.generate.document import Document, Place, nearest
 from duologue.generate.seeds import derive
 from duologue.generate.timing import TimingSettings
 
 PlannedSplit = Literal["train", "dev", "test"]
 PLANNED_SPLITS: tuple[PlannedSplit, ...] = ("train", "dev", "test")
-# Which scenarios a task can have, and how many user turns a scenario can have.
+# Which scenarios a task of track 1 can have, and how many user turns a scenario can have.
 TASK_SCENARIOS: dict[str, tuple[str, ...]] = {
     "trajectory": ("dialogue",),
     "reasoning": ("dialogue",),
     "empathy": ("dialogue",),
     "recognition": ("clip", "conflict_clip"),
     "expression": ("clip",),
-    "interruption": INTERRUPTION,
-    "rejection": (*SCENARIOS[len(INTERRUPTION) :], "none"),
 }
 EMOTION_TURNS = {"dialogue": (3, 5), "clip": (1, 1), "conflict_clip": (1, 1)}
 DUPLEX_TURNS = (1, 5)
@@ -93,7 +92,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``voices`` names a registered voice per language. ``emotions`` weighs the labels of track 1 (a label that is
     not named weighs 1, 0 leaves it out). ``twins`` is the share of duplex dialogues with a twin, ``stems`` the
     share of all dialogues with clean stems. ``derived_speakers`` admits mixed synthetic speakers, always in the
-    split of their parents. ``timing`` and ``acoustics`` are the scene's settings.
+    split of their parents. ``timing`` and ``acoustics`` are the scene's settings. ``scenarios`` describes those beyond
+    the nine, ``taxonomy`` the labels where they are not the standard ones (or names an installed package's).
+    ``options`` are the settings of writers and voices that take any, by the part's name.
     """
 
     name: str
@@ -109,15 +110,24 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     derived_speakers: bool = True
     timing: TimingSettings = TimingSettings()
     acoustics: AcousticsSettings = AcousticsSettings()
+    scenarios: tuple[Scenario, ...] = ()
+    taxonomy: str | Taxonomy = DUOLOGUE.name
+    options: dict[str, dict[str, Any]] = {}
+
+    @property
+    def labels(self) -> Taxonomy:
+        """The taxonomy; the standard one as long as another package's is only named."""
+        return DUOLOGUE if isinstance(self.taxonomy, str) else self.taxonomy
 
     def weights(self) -> dict[str, float]:
         """The weight of every emotion label, in the taxonomy's order."""
-        given = {DUOLOGUE.resolve(name): weight for name, weight in self.emotions.items()}
-        return {label: given.get(label, 1.0) for label in DUOLOGUE.labels}
+        given = {self.labels.resolve(name): weight for name, weight in self.emotions.items()}
+        return {label: given.get(label, 1.0) for label in self.labels.labels}
 
     def cells(self) -> tuple[Cell, ...]:
         """The cells with a positive count, in the recipe's order."""
-        return tuple(c for q in self.counts for c in _cells(q) if c.count)
+        known = by_name(self.scenarios)
+        return tuple(c for q in self.counts for c in _cells(q, known) if c.count)
 
     def scaled(self, factor: float) -> Recipe:
         """Every count times ``factor``, rounded half up, never below 1 where it was positive."""
@@ -144,21 +154,25 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         fixed = msgspec.to_builtins(self)
         del fixed["counts"]
         fixed["emotions"] = self.weights()
+        # What most recipes do without is left out, so that a new key renames no corpus.
+        for key, usual in (("scenarios", ()), ("taxonomy", DUOLOGUE.name), ("options", {})):
+            if getattr(self, key) == usual:
+                del fixed[key]
         # Recordings count by what they hold (see the corpus's parts), not by where they lie.
         fixed["acoustics"]["noise_folder"] = bool(self.acoustics.noise_folder)
         return hashlib.sha256(msgspec.json.encode(fixed, order="deterministic")).hexdigest()
 
 
-def _task_of(quota: Quota, scenario: str) -> str:
+def _task_of(quota: Quota, scenario: str, known: Mapping[str, Scenario]) -> str:
     if quota.task:
         return quota.task
-    return "interruption" if scenario in INTERRUPTION else "rejection"
+    return known[scenario].family if scenario in known else "rejection"
 
 
-def _cells(quota: Quota) -> Iterator[Cell]:
+def _cells(quota: Quota, known: Mapping[str, Scenario]) -> Iterator[Cell]:
     for language in quota.languages:
         for scenario in quota.scenarios:
-            task = _task_of(quota, scenario)
+            task = _task_of(quota, scenario, known)
             turns = sorted(quota.turns) or [1]
             for split in PLANNED_SPLITS:
                 n = getattr(quota, split)
@@ -186,7 +200,7 @@ def read_recipe(path: str | Path) -> Recipe:
     document = Document.read(path)
     if not isinstance(document.data, dict):
         raise UserError("a recipe is a mapping of keys to values", where=document.where(()))
-    recipe = document.convert(Recipe)
+    recipe = completed(document.convert(Recipe))
     check_recipe(recipe, document)
     if folder := recipe.acoustics.noise_folder:
         recipe = msgspec.structs.replace(
@@ -217,9 +231,9 @@ def check_recipe(recipe: Recipe, document: Document | None = None) -> None:
         if not 0 <= weight < float("inf"):
             raise doc.error("a weight is a number from 0", ("emotions", name), value=weight)
         try:
-            label = DUOLOGUE.resolve(name)
+            label = recipe.labels.resolve(name)
         except UserError:
-            known(name, DUOLOGUE.labels, "emotion", ("emotions", name))
+            known(name, recipe.labels.labels, "emotion", ("emotions", name))
         if label in named:
             raise doc.error(f"{named[label]!r} and {name!r} both name {label!r}", ("emotions", name))
         named[label] = name
@@ -230,6 +244,10 @@ def check_recipe(recipe: Recipe, document: Document | None = None) -> None:
     if not any(q.train or q.dev or q.test for q in recipe.counts):
         raise doc.error("the recipe asks for no dialogue at all", ("counts",))
     seen: dict[str, int] = {}
+    described = by_name(recipe.scenarios)
+    for name in recipe.options:
+        parts = tuple(dict.fromkeys((recipe.writer, *recipe.voices.values())))
+        known(name, parts, "part of this recipe", ("options", name))
     for i, quota in enumerate(recipe.counts):
         at: Place = ("counts", i)
         known(quota.track, TRACKS, "track", (*at, "track"))
@@ -250,7 +268,7 @@ def check_recipe(recipe: Recipe, document: Document | None = None) -> None:
                     (*at, "languages", j),
                     mend=f"add '{language}: ...' under 'voices'",
                 )
-        valid = tuple(s for task in ([quota.task] if quota.task else tasks) for s in TASK_SCENARIOS[task])
+        valid = tuple(s for task in ([quota.task] if quota.task else tasks) for s in _scenarios(task, described))
         for j, scenario in enumerate(quota.scenarios):
             what = f"scenario of task {quota.task!r}" if quota.task else f"scenario of track {quota.track!r}"
             known(scenario, valid, what, (*at, "scenarios", j))
@@ -267,7 +285,15 @@ def check_recipe(recipe: Recipe, document: Document | None = None) -> None:
         for name, values in (("scenarios", quota.scenarios), ("languages", quota.languages), ("turns", quota.turns)):
             if len(set(values)) < len(values):
                 raise doc.error("something is listed twice", (*at, name), value=list(values))
-        for cell in (c for c in _cells(quota) if getattr(quota, c.split)):
+        for cell in (c for c in _cells(quota, described) if getattr(quota, c.split)):
             first = seen.setdefault(cell.key, i)
             if first != i:
                 raise doc.error(f"{cell.key} is counted twice", at, mend=f"it is in counts[{first}] already")
+    if recipe.writer == "embedded":
+        check_words(recipe)
+
+
+def _scenarios(task: str, known: Mapping[str, Scenario]) -> tuple[str, ...]:
+    if task in TASK_SCENARIOS:
+        return TASK_SCENARIOS[task]
+    return (*(s.name for s in known.values() if s.family == task), *(("none",) if task == "rejection" else ()))

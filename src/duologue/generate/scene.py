@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from duologue.corpus.acoustics import Acoustics, Position
 from duologue.corpus.dialogue import Dialogue
+from duologue.corpus.emotion import DUOLOGUE
 from duologue.corpus.speaker import Role
 from duologue.errors import UserError
 from duologue.generate.acoustics.kernel import IDENTITY, RATE, Kernel, Samples
@@ -28,7 +29,7 @@ from duologue.generate.acoustics.noise import TONES, bank, excerpt, over_line, r
 from duologue.generate.acoustics.room import path, room
 from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.annotate import Made, annotate, speaker_id
-from duologue.generate.emotion_prosody import draw
+from duologue.generate.emotion_prosody import changed, draw
 from duologue.generate.item import CastMember, Item
 from duologue.generate.script import Line, Script
 from duologue.generate.seeds import derive, stream
@@ -134,7 +135,10 @@ class _Composer:
                 allowed=", ".join(self.voices),
             )
         rng = stream(self.item.seed, "prosody", i)
-        prosody = draw(line.feeling.heard, line.feeling.intensity, member.sex, rng)
+        label, taxonomy = line.feeling.heard, self.item.brief.taxonomy or DUOLOGUE
+        prosody = draw(taxonomy.like(label), line.feeling.intensity, member.sex, rng)
+        if label != "neutral" and (own := taxonomy.of(label).prosody):
+            prosody = changed(prosody, own)
         if line.emphasis is not None:
             lift = prosody.emphasis_st or rng.uniform(1.0, 3.0)
             prosody = msgspec.structs.replace(prosody, emphasis=line.emphasis, emphasis_st=lift)
@@ -351,7 +355,7 @@ class _Composer:
             line, place = self.lines[event.line], places[event.line]
             if place is None:
                 continue
-            if event.kind == "pause":
+            if event.halts:
                 through.add(event.line)
             elif line.kind == "interruption":
                 if place.over is not None:

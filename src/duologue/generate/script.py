@@ -12,7 +12,9 @@ import msgspec
 
 from duologue.corpus.annotation import CauseKind
 from duologue.corpus.dialogue import Situation, Track
+from duologue.corpus.emotion import Taxonomy
 from duologue.corpus.event import Act
+from duologue.corpus.scenario import Scenario
 from duologue.corpus.speaker import Role
 from duologue.corpus.turn import TurnKind
 
@@ -70,9 +72,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class ScriptEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A full-duplex event: ``line`` holds its words (for a pause: the line with ``pause_at``).
 
-    ``kind`` is one of the nine scenarios. ``reference_line`` is the line it is timed against: the answer that
-    is interrupted or spoken over; the user's query for third-party speech "before" it; for speech to others
-    the user's query that comes before. ``response_line`` is the reference system's reply to it, None where the
+    ``kind`` is one of the nine scenarios or of the described ones. ``reference_line`` is the line it is timed against:
+    the answer that is interrupted or spoken over; the user's query for third-party speech "before" it; for speech to
+    others the user's query that comes before. ``response_line`` is the reference system's reply to it, None where the
     right reaction is none. ``expected`` is in order, e.g. ("stop", "respond").
     """
 
@@ -82,6 +84,11 @@ class ScriptEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     expected: tuple[Act, ...]
     response_line: int | None = None
     position: Literal["", "before", "after"] = ""
+
+    @property
+    def halts(self) -> bool:
+        """Whether the event is a silence inside its own line."""
+        return self.kind == "pause" or self.expected[:1] == ("wait",)
 
 
 class ScriptProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -121,7 +128,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scenario are wanted (0, 1, 2...), ``position`` for third-party speech; ``contrast`` asks for a confusing neighbour
     (e.g. a reported "stop", a backchannel word that is a real answer) in which no event happens or another
     reaction is right. ``user_turns`` counts ordinary user turns. ``family`` is one of ``Writer.families()``.
-    ``seed`` is the only source of variation: equal briefs give equal scripts everywhere.
+    ``seed`` is the only source of variation: equal briefs give equal scripts everywhere. ``described`` is the
+    description of a scenario that is not one of the nine, ``taxonomy`` the labels where they are not the standard ones.
     """
 
     language: str
@@ -138,6 +146,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     relationship: str = ""
     setting: str = ""
     register: str = ""
+    described: Scenario | None = None
+    taxonomy: Taxonomy | None = None
 
 
 class Writer(Protocol):

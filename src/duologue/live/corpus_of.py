@@ -341,7 +341,7 @@ class _Exchange:
                     e,
                     trigger=trigger,
                     target_turn=target,
-                    context_end=target if e.kind == "pause" else max(begun, default=0),
+                    context_end=target if e.halts else max(begun, default=0),
                     addressee=self.system if e.addressee in systems else e.addressee,
                     response_turn=None,
                 )
@@ -350,7 +350,7 @@ class _Exchange:
         return tuple(events), tuple(realised)
 
     def _trigger(self, e: Event, turns: Sequence[Turn], target: int, start: int, begun: Sequence[int]) -> Trigger:
-        if e.kind == "pause":
+        if e.halts:
             words = [k for k, w in enumerate(turns[target].words) if w.end <= start + RATE // 20]
             if words:
                 return Trigger(reference_turn=target, anchor="word_end", word=words[-1])

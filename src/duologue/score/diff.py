@@ -164,7 +164,7 @@ def _cell(scenario: str, language: str, pairs: _Pairs) -> CellChange:
     inside = [(x, y) for x, y in pairs if scenario in ("all", x.scenario) and language in ("all", x.language)]
     if scenario == "all":
         # As in the headline: dialogues of no scenario have a row of their own, unless there are no others.
-        inside = [(x, y) for x, y in inside if x.scenario in SCENARIOS] or inside
+        inside = [(x, y) for x, y in inside if x.scenario != "none"] or inside
     if not inside:
         return CellChange(scenario=scenario, language=language, n=0, a=0.0, b=0.0, difference=Estimate(value=None))
     strata = [f"{x.scenario}/{x.language}" for x, _ in inside]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from duologue.corpus.event import INTERRUPTION
+from duologue.corpus.event import INTERRUPTION, SCENARIOS
 from duologue.corpus.read import OpenDialogue
 from duologue.corpus.run import Run
 from duologue.score.exchange import Exchange
@@ -40,7 +40,7 @@ def explain(
     (x,) = hear([item], taken, ears)
     (answered,) = read([x], reader, limits)
     (one,) = score_read([answered], reader, limits)
-    if official is None or one.outcome != "scored" or one.scenario == "none":
+    if official is None or one.outcome != "scored" or one.scenario not in SCENARIOS:
         return one, x
     given = (tags or {}).get(item.id)
     seen = official.item(item, x, taken[0][0], given if given is not None else [rule_tag(answered, reader)])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from duologue.corpus.event import SCENARIOS
 from duologue.corpus.observation import Observation
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.errors import UserError
@@ -155,7 +156,7 @@ def _run(
         reads = read(batch, reader, Options().limits)
         scores += score_read(reads, reader, Options().limits)
         for r, item, (samples, _) in zip(reads, items[at : at + len(batch)], kept, strict=True):
-            if item.dialogue.scenario != "none":
+            if item.dialogue.scenario in SCENARIOS:
                 official_items.append(official.item(item, r.exchange, samples, [rule_tag(r, reader)]))
         at += len(batch)
         advance(len(batch))

@@ -83,9 +83,9 @@ def observe_twins(item: OpenDialogue) -> tuple[Observation, Observation] | None:
     if twin is None or twin.twin is None:
         return None
     start, end = twin.twin.differs
-    gone = {e.target_turn for e in d.events if e.kind != "pause"}
+    gone = {e.target_turn for e in d.events if not e.halts}
     # Where a turn pauses, its twin speaks on: neither side's silence tells anything there.
-    paused = [(start, end)] if any(e.kind == "pause" for e in d.events) else []
+    paused = [(start, end)] if any(e.halts for e in d.events) else []
     sides = []
     for audio, side in ((main, "event"), (twin, "clean")):
         samples, rate = item.audio(which=audio.id)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from duologue import registry
 from duologue.errors import UserError
 from duologue.generate.acoustics.kernel import RATE, Samples
 from duologue.generate.acoustics.line import telephone
@@ -214,11 +215,25 @@ def bank(noise_id: str, folder: str = "") -> PCM:
         kind = name.rpartition("-")[0]
         if kind in _MAKERS:
             return _pcm(_MAKERS[kind](_random(name)))
+        if kind in registry.names("noises"):
+            return _pcm(_offered(kind, _random(name)))
     elif source == "file" and name:
         return _pcm(_recording(Path(folder) / name))
     raise UserError(
         "unknown noise", field="noise", value=noise_id, allowed="gen:<kind>-<nn> or file:<name>; " + ", ".join(_MAKERS)
     )
+
+
+def _offered(kind: str, rng: Random) -> Wave:
+    """A bank from another package's generator: ``make(rng, samples, rate)`` gives float samples, any level."""
+    wave = np.asarray(registry.load("noises", kind)(rng, BANK, RATE), np.float32)
+    if wave.shape != (BANK,) or not np.isfinite(wave).all() or not np.any(wave):
+        raise UserError(
+            f"noise {kind!r} did not give {BANK} samples that are numbers and not all zero",
+            field="acoustics.noise_kinds",
+            value=wave.shape,
+        )
+    return wave
 
 
 TONES = 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from duologue import registry
 from duologue.generate.range import Range, check_range, check_share
 
 NOISE_KINDS = ("pink", "brown", "fan", "hum", "babble", "cafe", "traffic", "rain", "wind", "office")
@@ -77,8 +78,9 @@ class AcousticsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         for name, top in (("utterance_sd_db", 10.0), ("effort_sd_db", 10.0), ("emotion_limit_db", 60.0)):
             check_range(name, (getattr(self, name),) * 2, 0.0, top)
         check_range("loss_burst", (self.loss_burst,) * 2, 0.02, 1.0)
-        if unknown := [k for k in self.noise_kinds if k not in NOISE_KINDS]:
-            raise ValueError(f"noise_kinds: unknown {unknown}; allowed: {', '.join(NOISE_KINDS)}")
+        known = (*NOISE_KINDS, *registry.names("noises"))
+        if unknown := [k for k in self.noise_kinds if k not in known]:
+            raise ValueError(f"noise_kinds: unknown {unknown}; allowed: {', '.join(known)}")
         if not (self.noise_folder or self.noise_kinds):
             raise ValueError("noise_kinds: empty, and no noise_folder either")
         if not 1 <= self.noise_variants <= 999:

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from duologue.corpus.dialogue import Dialogue
-from duologue.corpus.event import INTERRUPTION
 from duologue.corpus.observation import SaidWord
 from duologue.corpus.read import OpenDialogue
 from duologue.corpus.turn import Turn
@@ -57,12 +56,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An event of the dialogue, samples [start, end); ``stop`` says that a system should fall silent."""
+    """An event of the dialogue, samples [start, end); ``stop`` says that a system should fall silent, ``halts`` that
+    the user does, inside a turn."""
 
     kind: str
     start: int
     end: int
     stop: bool
+    halts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,14 @@ def scene(item: OpenDialogue, take: Take = "main") -> Scene:
     ]
     rows = [r for r in rows if r.segments]
     events = tuple(
-        Happening(e.kind, clock(r.start), clock(r.end), "stop" in e.expected)
+        Happening(e.kind, clock(r.start), clock(r.end), e.interrupts, e.halts)
         for e in d.events
         for r in d.realised
         if r.event == e.id
     )
     if take == "twin":
         spoken = reference
-        if any(e.kind == "pause" for e in events):
+        if any(e.halts for e in events):
             spoken = at_rate(item.audio(kinds.index("system"))[0], main.sample_rate)
         rows, events = _without_events(d, rows, events, spoken, reference), ()
     heard = tuple(sorted((_heard(r, d) for r in rows if r.turn.role != "system"), key=lambda h: (h.start, h.index)))
@@ -173,7 +174,7 @@ def _without_events(
     d: Dialogue, rows: Sequence[_Row], events: Sequence[Happening], spoken: Samples, reference: Samples
 ) -> list[_Row]:
     """The turns of the twin, whose system channel is ``reference``; that of the main take is ``spoken``."""
-    targets = {e.target_turn for e in d.events if e.kind not in ("pause", *INTERRUPTION)}
+    targets = {e.target_turn for e in d.events if not (e.halts or e.interrupts)}
     closed = _closed(rows, events, spoken, reference)
     begin = min((e.start for e in events if e.stop), default=None)
     kept: list[_Row] = []
@@ -200,7 +201,7 @@ def _closed(
     are the same in both takes.
     """
     found: list[tuple[int, int]] = []
-    pauses = sorted((e.start, e.end) for e in events if e.kind == "pause")
+    pauses = sorted((e.start, e.end) for e in events if e.halts)
     total = 0
     for i, (start, end) in enumerate(pauses):
         total += end - start

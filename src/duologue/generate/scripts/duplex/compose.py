@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from duologue.corpus.dialogue import TASKS, Situation
 from duologue.corpus.event import SCENARIOS, Act
+from duologue.corpus.scenario import STANDARD, Scenario
 from duologue.corpus.speaker import Role
 from duologue.corpus.turn import TurnKind
 from duologue.errors import UserError
@@ -20,17 +21,7 @@ VERSION = "2"
 REGISTERS = ("casual", "formal")
 MAX_TURNS = 5
 # Most events of a kind that one user turn and its answer can carry.
-_PER_TURN = {
-    "follow_up": 3,
-    "negation": 3,
-    "repetition": 3,
-    "topic_switch": 3,
-    "termination": 1,
-    "backchannel": 3,
-    "pause": 1,
-    "third_party": 3,
-    "others_directed": 3,
-}
+_PER_TURN = {s.name: s.per_turn for s in STANDARD}
 # Places that share what bystanders say there.
 _PLACE = {"home": "home", "office": "office"}
 _WORDS = re.compile(r"[A-Za-z0-9']+")
@@ -150,11 +141,18 @@ class _Composer:
         draw = self.rng.random()
         for label, share in (extra or {}).items():
             if draw < share:
-                return Feeling(label=label, intensity=self.rng.choice((1, 1, 1, 2)))
+                return self.felt(label, self.rng.choice((1, 1, 1, 2)))
             draw -= share
         if self.mood != "neutral" and self.rng.random() < 0.6:
-            return Feeling(label=self.mood, intensity=self.rng.choice((1, 1, 2)))
+            return self.felt(self.mood, self.rng.choice((1, 1, 2)))
         return Feeling()
+
+    def felt(self, label: str, intensity: int) -> Feeling:
+        """A feeling in the words of the corpus's taxonomy; neutral where it has no such label."""
+        taxonomy = self.brief.taxonomy
+        if taxonomy is not None and label not in taxonomy.labels:
+            label = next((c.label for c in taxonomy.classes if c.like == label), "")
+        return Feeling(label=label, intensity=intensity) if label else Feeling()
 
     # -- lines ---------------------------------------------------------------------------------------------
 
@@ -191,7 +189,9 @@ class _Composer:
     def event(
         self, line: int, reference: int, expected: tuple[Act, ...], response: int | None = None, kind: str = ""
     ) -> None:
-        position = self.position if (kind or self.brief.scenario) == "third_party" else ""
+        described = self.brief.described
+        positioned = described.positioned if described else (kind or self.brief.scenario) == "third_party"
+        position = self.position if positioned else ""
         self.events.append(
             ScriptEvent(
                 kind=kind or self.brief.scenario,
@@ -455,6 +455,34 @@ class _Composer:
         line = self.put("user", said, "others", to="addressee", kind="others_directed", over=over, feeling=feeling)
         self.event(line, query, ("ignore",) if over is None else ("ignore", "continue"))
 
+    # -- scenarios that a recipe or a package describes ------------------------------------------------------
+
+    def template(self, pool: tuple[str, ...]) -> str:
+        """One of ``pool`` that this dialogue has not used, if that can be."""
+        choice = self.rng.choice([t for t in pool if t not in self.used] or list(pool))
+        self.used.add(choice)
+        return choice
+
+    def said_as(self, s: Scenario, over: int | None) -> int:
+        feeling = self.feel() if s.role == "user" else Feeling()
+        said = self.expand(self.template(s.says[self.language]))
+        return self.put(s.role, said, s.name, to=s.to, kind=s.kind, over=over, feeling=feeling)
+
+    def described(self, s: Scenario, move: _Move, query: int) -> _Move:
+        exchange, _, answer = move
+        if s.within:
+            self.event(query, query, s.expected, answer)
+            return move
+        over = "over" in s.when and ("after" not in s.when or self.rng.random() < 0.75)
+        line = self.said_as(s, answer if over else None)
+        self.position = "after"
+        expected = s.expected if over else tuple(a for a in s.expected if a != "continue")
+        response = None
+        if "respond" in s.expected:
+            response = self.say(self.expand(self.template(s.replies[self.language])), f"reply.{s.name}")
+        self.event(line, answer, expected, response)
+        return exchange, "", answer if response is None else response
+
     # -- whole scripts -------------------------------------------------------------------------------------
 
     def plain(self, turns: int, start: int = 0) -> None:
@@ -463,28 +491,32 @@ class _Composer:
             self.say(self.answer(exchange, lead), "answer")
 
     def with_events(self) -> None:
-        scenario = self.brief.scenario
+        scenario, described = self.brief.scenario, self.brief.described
+        ahead = "before" in described.when if described else scenario == "third_party"
+        halts = described.within if described else scenario == "pause"
         for index, count in enumerate(self.deal()):
+            early: list[int] = []
             if self.stopped is not None:
                 exchange, lead, query = self.resume(self.stopped)
                 resumed, self.stopped = True, None
             else:
-                early = self.before(count) if scenario == "third_party" else []
-                exchange, lead, query = self.turn(index, pause=scenario == "pause" and count > 0)
+                early = self.before(count) if ahead else []
+                exchange, lead, query = self.turn(index, pause=halts and count > 0)
                 count -= len(early)
                 resumed = False
             skip = min(len(row) for row in exchange.answers) - 1 if resumed else 0
             answer = self.say(self.answer(exchange, lead, skip=min(skip, 2)), "answer")
-            if scenario == "third_party" and not resumed:
-                self.position = "before"
-                for line in early:
-                    self.event(line, query, ("ignore", "respond"), answer)
+            self.position = "before"
+            for line in early:
+                self.event(line, query, described.expected_before if described else ("ignore", "respond"), answer)
             move: _Move = (exchange, "", answer)
             for _ in range(count):
                 move = self.one(scenario, move, query, index)
 
     def one(self, scenario: str, move: _Move, query: int, index: int) -> _Move:
         answer = move[2]
+        if self.brief.described is not None:
+            return self.described(self.brief.described, move, query)
         if scenario == "follow_up":
             return self.follow_up(move, answer)
         if scenario == "negation":
@@ -509,17 +541,21 @@ class _Composer:
 
     def before(self, count: int) -> list[int]:
         """Third-party lines ahead of the query: all of this turn's for "before", none for "after", else some."""
+        s = self.brief.described
+        if s is not None and not s.positioned:
+            return [self.said_as(s, None) for _ in range(count)]
         want = {"before": count, "after": 0}.get(
             self.brief.position, sum(self.rng.random() < 0.5 for _ in range(count))
         )
-        return [self.third_party(None) for _ in range(want)]
+        return [self.said_as(s, None) if s else self.third_party(None) for _ in range(want)]
 
     def deal(self) -> list[int]:
         """How many events fall on each user turn."""
         turns, scenario = self.brief.user_turns, self.brief.scenario
         dealt = [0] * turns
         for _ in range(self.brief.events):
-            free = [i for i in range(turns) if dealt[i] < _PER_TURN[scenario]]
+            most = self.brief.described.per_turn if self.brief.described else _PER_TURN[scenario]
+            free = [i for i in range(turns) if dealt[i] < most]
             dealt[self.rng.choice(free)] += 1
         return dealt
 
@@ -527,7 +563,9 @@ class _Composer:
 
     def neighbour(self) -> None:
         scenario, turns = self.brief.scenario, self.brief.user_turns
-        if scenario == "backchannel":
+        if self.brief.described is not None:
+            self.quoted(turns)
+        elif scenario == "backchannel":
             self.answering_word(turns)
         elif scenario == "pause":
             self.complete_prefix(turns)
@@ -549,7 +587,8 @@ class _Composer:
         for index in range(turns):
             if index == at:
                 exchange = self.topic.main if index == 0 else self.another()
-                bridge = self.pick(f"quoted_{self.brief.scenario}")
+                s = self.brief.described
+                bridge = self.template(s.neighbours[self.language]) if s else self.pick(f"quoted_{self.brief.scenario}")
                 line = self.join(bridge, self.rng.choice(exchange.questions))
                 self.ask(line, "quoted")
                 self.say(self.answer(exchange, self.lead(exchange, 0.5)), "answer")
@@ -664,12 +703,16 @@ def _check_scenario(scenario: str) -> None:
 def _check(brief: Brief) -> Topic:
     if brief.track != "duplex":
         raise UserError("not a brief for track 2", field="track", value=brief.track, allowed="duplex")
-    _check_scenario(brief.scenario)
+    if brief.described is None:
+        _check_scenario(brief.scenario)
+    elif brief.described.name != brief.scenario:
+        raise UserError("another scenario is described", field="described", value=brief.described.name)
     if brief.task not in TASKS["duplex"]:
         raise UserError("unknown task", field="task", value=brief.task, allowed=", ".join(TASKS["duplex"]))
     if not 1 <= brief.user_turns <= MAX_TURNS:
         raise UserError("too few or many turns", field="user_turns", value=brief.user_turns, allowed=f"1-{MAX_TURNS}")
-    most = min(3, _PER_TURN.get(brief.scenario, 3) * brief.user_turns)
+    per_turn = brief.described.per_turn if brief.described else _PER_TURN.get(brief.scenario, 3)
+    most = min(3, per_turn * brief.user_turns)
     if brief.scenario != "none" and not brief.contrast and not 0 <= brief.events <= most:
         raise UserError(
             f"{brief.user_turns} user turn(s) of {brief.scenario} cannot hold these events",

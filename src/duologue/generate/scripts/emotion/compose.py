@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import Any
 
 import msgspec
 
 from duologue.corpus.annotation import CauseKind
 from duologue.corpus.dialogue import Situation
-from duologue.corpus.emotion import DUOLOGUE
+from duologue.corpus.emotion import DUOLOGUE, Taxonomy
 from duologue.errors import UserError
 from duologue.generate.script import SCRIPT_VERSION, Brief, Feeling, Line, Script, ScriptCause, ScriptProbe
-from duologue.generate.scripts.emotion.material import Material, Story, StoryEvent, material
+from duologue.generate.scripts.emotion.material import Material, Story, StoryEvent, lines, material
 from duologue.generate.scripts.grammar import Expansion, expand
 from duologue.generate.seeds import stream
 
@@ -67,6 +68,28 @@ def _second_person(text: str, language: str, formal: bool) -> str:
         return _YOU_EN[m.group(3).lower()]
 
     return _FIRST_EN.sub(turn, text)
+
+
+def worded(phrases: dict[str, Any], taxonomy: Taxonomy, language: str) -> dict[str, Any]:
+    """``phrases`` with entries for labels that the standard taxonomy lacks: their own words where they bring some,
+    else those of the label that they are like."""
+    new = [c for c in taxonomy.classes if c.label not in DUOLOGUE.labels]
+    if not new:
+        return phrases
+    found = dict(phrases)
+    for part in ("word", "feel", "react", "empathy", "comfort", "state"):
+        found[part] = dict(phrases[part])
+        for c in new:
+            found[part][c.label] = phrases[part][c.like]
+    for c in new:
+        own = {k: lines("\n".join(v)) for k, v in c.says.get(language, {}).items()}
+        if word := own.get("word"):
+            found["word"][c.label] = word
+        if state := own.get("state"):
+            found["state"][c.label] = dict.fromkeys(STRENGTH.values(), state)
+        shapes = {k: own[k] for k in ("show", "link") if own.get(k)}
+        found["feel"][c.label] = {s: {**found["feel"][c.label][s], **shapes} for s in STRENGTH.values()}
+    return found
 
 
 class _Told(msgspec.Struct):
@@ -148,8 +171,9 @@ def _checked(brief: Brief) -> None:
         )
     for feeling in brief.feelings:
         for label in filter(None, (feeling.label, feeling.semantic, feeling.acoustic)):
-            if label not in DUOLOGUE.labels:
-                DUOLOGUE.resolve(label, where=where, field="feelings")
+            taxonomy = brief.taxonomy or DUOLOGUE
+            if label not in taxonomy.labels:
+                taxonomy.resolve(label, where=where, field="feelings")
                 raise UserError("an alias is not a label", where=where, field="feelings", value=label)
         if not 0 <= feeling.intensity <= 3 or (feeling.label == "neutral") != (feeling.intensity == 0):
             raise UserError(
@@ -171,7 +195,8 @@ class _Composer:
         self.language = brief.language
         self.zh = brief.language == "zh"
         self.stock = material(brief.language)
-        self.p = self.stock.phrases
+        self.taxonomy = brief.taxonomy or DUOLOGUE
+        self.p = worded(self.stock.phrases, self.taxonomy, brief.language)
         self.story = _story(self.stock, brief.family)
         self.rng = stream(brief.seed, "emotion", brief.language, brief.family, brief.scenario, brief.task)
         self.register = brief.register or self.rng.choice(REGISTERS)
@@ -189,7 +214,7 @@ class _Composer:
         self.lines: list[Line] = []
         self.moments: list[_Moment] = []
         self.causes: list[ScriptCause] = []
-        self.left = {label: self._dealt(label) for label in DUOLOGUE.labels}
+        self.left = {label: self._dealt(label) for label in self.taxonomy.labels}
         self.said: dict[str, set[str]] = {}
 
     def _axis(self, field: str, value: str, allowed: tuple[str, ...]) -> str:
@@ -217,7 +242,7 @@ class _Composer:
         return full.replace("#", name), short.replace("#", name), {"he": he[0], "him": he[1], "his": he[2]}
 
     def _dealt(self, label: str) -> list[StoryEvent]:
-        events = list(self.story.events[label])
+        events = list(self.story.events[self.taxonomy.like(label)])
         self.rng.shuffle(events)
         return events
 
@@ -288,21 +313,22 @@ class _Composer:
         if self.rng.random() < 0.2:
             return ""
         a, b = before.label, now.label
+        old, new = self.taxonomy.like(a), self.taxonomy.like(b)
         if b == "neutral":
             kind = "flat"
         elif a == "neutral":
-            kind = "leave" if self.rng.random() < 0.7 else ("twist" if b == "surprised" else "leave")
+            kind = "leave" if self.rng.random() < 0.7 else ("twist" if new == "surprised" else "leave")
         elif a == b:
             kind = "more"
-        elif b == "surprised":
+        elif new == "surprised":
             kind = "twist"
-        elif a == "surprised":
+        elif old == "surprised":
             kind = "after"
-        elif a in GOOD:
-            kind = "good" if b in GOOD else "down"
+        elif old in GOOD:
+            kind = "good" if new in GOOD else "down"
         else:
-            kind = "up" if b in GOOD else "worse"
-        if a not in (b, "neutral", "surprised") and b != "neutral" and self.rng.random() < 0.12:
+            kind = "up" if new in GOOD else "worse"
+        if a != b and old not in ("neutral", "surprised") and b != "neutral" and self.rng.random() < 0.12:
             return expand(
                 self.pick("fixshift"), {**self.slots, "from": self.pick("word", a)}, self.rng, language=""
             ).text
@@ -363,7 +389,8 @@ class _Composer:
         bare = "<cause>{E}</cause>" + stop
         if back:
             shape, latent = "back", True
-            kind = "good" if label in GOOD else "other" if label == "surprised" else "bad"
+            like = self.taxonomy.like(label)
+            kind = "good" if like in GOOD else "other" if like == "surprised" else "bad"
             parts = [lead, self.pick("backref", kind), show]
             if self.rng.random() < 0.35:
                 parts = [lead, show, parts[1]]
@@ -429,7 +456,7 @@ class _Composer:
             shapes += [("echo", "react"), ("echo", "ask"), ("empathy",), ("empathy", "ask"), ("echo", "followup")]
         elif self.rng.random() < 0.25:
             shapes = [("ask",)]
-        if label not in (*GOOD, "surprised", "neutral"):
+        if self.taxonomy.like(label) not in (*GOOD, "surprised", "neutral"):
             # Whoever is upset is not asked for practical details.
             shapes = [s for s in shapes if "ask" not in s] or [("react", "comfort")]
         shape = self.rng.choice(shapes)
@@ -456,9 +483,10 @@ class _Composer:
     def mood(self, label: str) -> str:
         if label == "neutral":
             return "plain"
-        if label == "surprised" or self.rng.random() < 0.5:
+        like = self.taxonomy.like(label)
+        if like == "surprised" or self.rng.random() < 0.5:
             return "any"
-        return "good" if label in GOOD else "bad"
+        return "good" if like in GOOD else "bad"
 
     def question(self) -> str:
         asked = self.said.setdefault("ask", set())

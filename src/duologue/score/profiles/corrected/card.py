@@ -24,10 +24,10 @@ def clusters_of(items: Sequence[ItemScore]) -> dict[str, list[str]]:
 def headline(items: Sequence[ItemScore]) -> Estimate:
     """The mean over scenarios and languages of the items' mean utility.
 
-    Items of none of the nine scenarios (dialogues without an event) are shown in a row of their own and not in it,
+    Items of no scenario (dialogues without an event) are shown in a row of their own and not in it,
     unless there are no others.
     """
-    counted = [i for i in items if i.scenario in SCENARIOS] or list(items)
+    counted = [i for i in items if i.scenario != "none"] or list(items)
     if not counted:
         return Estimate(value=None)
     return macro_mean(
@@ -52,7 +52,7 @@ def cells(items: Sequence[ItemScore]) -> tuple[Cell, ...]:
 def _cell(scenario: str, language: str, items: Sequence[ItemScore]) -> Cell:
     if scenario == ALL:
         # A margin over scenarios weighs them equally, as the headline does.
-        counted = [i for i in items if i.scenario in SCENARIOS] or list(items)
+        counted = [i for i in items if i.scenario != "none"] or list(items)
         strata = [f"{i.scenario}/{i.language}" for i in counted]
 
         def mean(of: Callable[[ItemScore], float]) -> Estimate:

@@ -1,0 +1,1 @@
+"""A scenario, an emotion taxonomy, a noise and a voice for Duologue."""
