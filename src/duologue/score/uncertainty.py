@@ -177,8 +177,8 @@ def smallest_way(n: int, clusters: Clusters) -> int:
 def _codes(labels: Sequence[str] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     if isinstance(labels, np.ndarray):
         return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    number: dict[str, int] = {}
-    return np.array([number.setdefault(label, len(number)) for label in labels], np.int64)
+    number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.fromiter(map(number.__getitem__, labels), np.int64, len(labels))
 
 
 def _checked(values: npt.ArrayLike, clusters: Clusters, bounds: tuple[float, float] | None) -> Floats:

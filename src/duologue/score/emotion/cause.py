@@ -94,7 +94,8 @@ def marked(causes: Iterable[CauseSpan], texts: Mapping[int, str]) -> dict[Pair, 
         if start < end:
             found.setdefault((c.emotion_turn, c.evidence_turn), []).append((start, end))
     for pair, given in found.items():
-        text, one = texts[pair[1]], []
+        text = texts[pair[1]]
+        one: list[Span] = []
         for start, end in sorted(given):
             if one and (start <= one[-1][1] or not text[one[-1][1] : start].strip(EDGES)):
                 one[-1] = (one[-1][0], max(one[-1][1], end))

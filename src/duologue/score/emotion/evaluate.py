@@ -37,6 +37,7 @@ TASKS = ("trajectory", "reasoning", "recognition")
 TELLING = 4
 # Where words and voice are told apart, what follows these is of the voice; the first that there is counts.
 _VOICE = (re.compile(r"voice|tone|声音|语气|语调|口吻"), re.compile(r"sound(?:s|ed|ing)?|听起来|听上去"))
+LINKED = {True: "said to be the cause", False: "not said to be the cause"}
 _EMPTY = Reading(())
 _HANZI, _KANA = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3040-\u30ff]")
 
@@ -119,12 +120,7 @@ def expected(d: Dialogue) -> list[Expected]:
             one = msgspec.structs.replace(one, turns=turns, labels=labels)
         elif task == "reasoning":
             causes = tuple(
-                CauseSpan(
-                    c.emotion_turn,
-                    c.evidence_turn,
-                    c.span,
-                    (c.cause_kind, "explicit" if c.explicit else "not explicit"),
-                )
+                CauseSpan(c.emotion_turn, c.evidence_turn, c.span, (c.cause_kind, LINKED[c.explicit]))
                 for c in spans
                 if target is None or c.emotion_turn == target
             )

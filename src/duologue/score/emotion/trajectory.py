@@ -117,8 +117,8 @@ Step = tuple[str, str]
 class Counts(msgspec.Struct, frozen=True):
     """One dialogue. ``gold`` and ``said`` are a label a turn, "" for none, of one length.
 
-    ``hits`` are changes found at their turn, in any place, and turns of change found; ``wanted`` and ``told`` are gold's
-    changes and those told, in order.
+    ``hits`` are changes found at their turn, in any place, and turns of change found; ``wanted`` and ``told`` are the
+    changes of gold and of the answer, in order.
     """
 
     exact: bool
