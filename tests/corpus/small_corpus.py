@@ -26,11 +26,20 @@ RATE = 16_000
 # Per language: what the user says, what the system says, what the user then says over it.
 LINES = {
     "en": (
-        "I lost my keys on the train this morning and {n} people just watched me look for them",
+        "I lost my {thing} {place} and {n} people watched me look for it",
         "Oh no, that sounds awful",
         "Wait",
     ),
-    "zh": ("我今天早上在火车上把钥匙弄丢了，旁边有{n}个人只是看着我找", "真糟糕，听起来很难受", "等等"),
+    "zh": ("我{place}把{thing}弄丢了，有{n}个人看着我找", "真糟糕，听起来很难受", "等等"),
+}
+# What is lost and where differs in each dialogue, so that no two say nearly the same.
+THINGS = {
+    "en": ("umbrella", "passport", "violin", "grandfather's watch", "left shoe", "library book", "hamster", "suitcase"),
+    "zh": ("雨伞", "护照", "小提琴", "爷爷的手表", "左脚的鞋", "图书馆的书", "仓鼠", "行李箱"),
+}
+PLACES = {
+    "en": ("on the early train", "in a crowded museum", "during dinner with neighbours"),
+    "zh": ("在清早的火车上", "参观博物馆的时候", "跟邻居吃晚饭那天"),
 }
 
 
@@ -62,7 +71,8 @@ def make(root: Path, shard: str, number: int, track: str, language: str, split: 
     """A dialogue of three turns, whose last one interrupts; twin for duplex; its audio is written."""
     id = f"d{number:04d}"
     user, system = f"u-{split}-{language}", "sys"
-    texts = [t.format(n=number + 100) for t in LINES[language]]
+    where = {"thing": THINGS[language][number % 8], "place": PLACES[language][number // 8]}
+    texts = [t.format(n=number + 100, **where) for t in LINES[language]]
     spans = [(1600, 33600), (36800, 52800), (48000, 56000)]
     length = 64_000
     channels = np.stack(

@@ -28,6 +28,9 @@ VERBS = {
     "export": "Write a corpus in another layout.",
     "declare": "Declare the data and models used; check and sign that.",
     "submission": "Make, check and score a team's submission.",
+    "split": "Deal a corpus into train, dev and test that do not touch.",
+    "seal": "Take the answers out of a test set and lock them up.",
+    "unseal": "Open a sealed test set; give a run on it its ids.",
     "leaderboard": "Rank the teams of a challenge.",
 }
 

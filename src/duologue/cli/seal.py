@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import click
 import msgspec
@@ -53,14 +52,14 @@ def command(
         return
     if out is None:
         raise UserError("where to?", field="--out", mend="-o PUBLIC, a new folder")
-    from duologue.corpus.dialogue import SPLITS, Split
+    from duologue.corpus.dialogue import SPLITS
     from duologue.protect.given_away import told
     from duologue.protect.seal import seal
 
     if split not in SPLITS:
         raise UserError("no such split", field="--split", value=split, allowed=", ".join(SPLITS))
     with bar("sealing", None) as done:
-        report = seal(corpus, out, secret, name=name, split=cast(Split, split), twins=twins, progress=done)
+        report = seal(corpus, out, secret, name=name, split=split, twins=twins, progress=done)
     for notice in report.notices:
         click.echo(f"notice: {notice}", err=True)
     if as_json:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -18,15 +17,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from duologue.corpus.audio import Audio
 from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
-from duologue.corpus.emotion import Taxonomy
 from duologue.corpus.finding import Finding
 from duologue.corpus.invariants import breaches
 from duologue.corpus.manifest import AUDIO, MANIFEST, WORKING, Manifest, ShardEntry, read_manifest, sealed
 from duologue.corpus.migrate import decode_dialogue
-from duologue.corpus.read import resolve_inside
+from duologue.corpus.near_sound import SIZE as SOUND_BITS
+from duologue.corpus.near_sound import Listener, pairs
+from duologue.corpus.near_text import NEAR, SKETCH, candidates, sayings, similarity, sketch
+from duologue.corpus.read import Corpus, resolve_inside
 from duologue.corpus.schema import mismatches
 from duologue.corpus.write import is_main
 from duologue.errors import UserError
@@ -34,8 +36,8 @@ from duologue.errors import UserError
 # Frames decoded at a time: memory stays flat for recordings of any length.
 BLOCK = 1 << 18
 LONGEST_LINE = 1 << 26
-# Shorter user turns are stock phrases that may come in any split. A hanzi counts as a word.
-TURN_WORDS, DIALOGUE_WORDS = 12, 8
+# Near-identical pairs that are listed one by one; what is like many others is like them all.
+LISTED_ALIKE = 1000
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -48,12 +50,18 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 class _Facts(msgspec.Struct, kw_only=True):
-    """What one shard leaves behind for the checks across dialogues. Values name the first dialogue."""
+    """What one shard leaves behind for the checks across dialogues. Values name the first dialogue.
+
+    ``said`` names (dialogue, split, turn) of each of ``sketches``; ``sounds`` are (dialogue, split, s, bits, hash).
+    """
 
     report: Report
     ids: list[str] = []
     groups: dict[tuple[str, str, str], str] = {}
     texts: dict[tuple[bytes, str], str] = {}
+    said: list[tuple[str, str, int | None]] = []
+    sketches: list[bytes] = []
+    sounds: list[tuple[str, str, float, bytes, str]] = []
     pcm: dict[tuple[bytes, str], str] = {}
     cells: set[tuple[str, str, str]] = set()
     canaries: dict[str, str] = {}
@@ -69,8 +77,8 @@ def check(
     """Every broken invariant of the corpus at ``root``.
 
     ``decode=False`` trusts the hash of a file for its samples: it still hashes every file and reads its header, and
-    leaves out PCM hashes and twins. ``progress`` is called with the number of dialogues just done. Raises UserError
-    only where ``root`` is no folder or a worker process dies.
+    leaves out PCM hashes, twins and recordings that are only nearly the same. ``progress`` is called with the number of
+    dialogues just done. Raises UserError only where ``root`` is no folder or a worker process dies.
     """
     if not Path(root).is_dir():
         raise UserError("no such folder", where=str(root))
@@ -89,6 +97,7 @@ def check(
         found += facts.report.findings
         found += across.add(facts)
     found += across.findings(manifest)
+    found += across.alike(base)
     return report
 
 
@@ -97,13 +106,15 @@ def _all_shards(
 ) -> Iterator[_Facts]:
     if workers <= 1 or len(manifest.shards) <= 1:
         for shard in manifest.shards:
-            yield check_shard(root, shard, manifest.taxonomy, decode, manifest.complete, progress)
+            yield check_shard(root, shard, manifest, decode, progress)
         return
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    one = partial(check_shard, root, taxonomy=manifest.taxonomy, decode=decode, complete=manifest.complete)
+    # What a worker needs of the manifest; its list of shards may be long.
+    head = msgspec.structs.replace(manifest, shards=(), files={}, notes={})
+    one = partial(check_shard, root, manifest=head, decode=decode)
     with ProcessPoolExecutor(min(workers, len(manifest.shards)), mp_context=get_context("spawn")) as pool:
         try:
             for facts in pool.map(one, manifest.shards):
@@ -166,9 +177,8 @@ def _extra(root: str, under: str, known: set[str], skip: set[str]) -> Iterator[F
 def check_shard(
     root: str,
     shard: ShardEntry,
-    taxonomy: Taxonomy,
+    manifest: Manifest,
     decode: bool,
-    complete: bool,
     progress: Callable[[int], object] = lambda _: None,
 ) -> _Facts:
     """Check one shard and its audio; runs in a process of its own where there are several workers."""
@@ -201,8 +211,8 @@ def check_shard(
             if here != (shard.track, shard.language, shard.split):
                 allowed = ", ".join((shard.track, shard.language, shard.split))
                 found.append(_bad(at, d, "track, languages, split", list(here), allowed, "in the wrong shard"))
-            found += (_bad(at, d, *breach) for breach in breaches(d, taxonomy))
-            found += _audio_findings(root, shard, d, known, decode)
+            found += (_bad(at, d, *breach) for breach in breaches(d, manifest.taxonomy, manifest.scenarios or ()))
+            found += _audio_findings(root, shard, d, known, decode, facts.sounds)
             facts.report.files += len(d.audio)
             main += sum(a.length / a.sample_rate for a in d.audio if is_main(a))
             every += sum(a.length / a.sample_rate for a in d.audio)
@@ -223,7 +233,7 @@ def check_shard(
         if value != wanted and not (isinstance(value, float) and abs(value - wanted) < 1e-3):
             message = "the shard differs from its entry in corpus.json"
             found.append(Finding(file=shard.path, field=field, value=value, allowed=str(wanted), message=message))
-    if complete and shard.name and "/" not in shard.name:
+    if manifest.complete and shard.name and "/" not in shard.name:
         found += _extra(root, f"{AUDIO}/{shard.name}", known, set())
     return facts
 
@@ -264,7 +274,14 @@ def _decode(line: bytes, at: str, found: list[Finding]) -> Dialogue | None:
         return None
 
 
-def _audio_findings(root: str, shard: ShardEntry, d: Dialogue, known: set[str], decode: bool) -> Iterator[Finding]:
+def _audio_findings(
+    root: str,
+    shard: ShardEntry,
+    d: Dialogue,
+    known: set[str],
+    decode: bool,
+    sounds: list[tuple[str, str, float, bytes, str]],
+) -> Iterator[Finding]:
     """Files of a dialogue: place, hash, header and, if asked for, samples and twins."""
     sound: dict[str, tuple[Audio, str]] = {}
     for i, a in enumerate(d.audio):
@@ -293,10 +310,12 @@ def _audio_findings(root: str, shard: ShardEntry, d: Dialogue, known: set[str], 
                 message="the file was changed",
             )
         sound[a.id] = (a, real)
-    yield from _sound_findings(d, sound, decode)
+    yield from _sound_findings(d, sound, decode, sounds)
 
 
-def _sound_findings(d: Dialogue, files: dict[str, tuple[Audio, str]], decode: bool) -> Iterator[Finding]:
+def _sound_findings(
+    d: Dialogue, files: dict[str, tuple[Audio, str]], decode: bool, sounds: list[tuple[str, str, float, bytes, str]]
+) -> Iterator[Finding]:
     """Open a dialogue's files together and go through them block by block, so that twins need no second decoding."""
     import soundfile
 
@@ -327,6 +346,7 @@ def _sound_findings(d: Dialogue, files: dict[str, tuple[Audio, str]], decode: bo
         hashes = {id: hashlib.sha256() for id in opened}
         lengths = dict.fromkeys(opened, 0)
         silent = set(opened)
+        listeners = {id: Listener(f.samplerate) for id, f in opened.items() if is_main(files[id][0])}
         differing: set[str] = set()
         while opened:
             blocks: dict[str, Any] = {}
@@ -345,6 +365,9 @@ def _sound_findings(d: Dialogue, files: dict[str, tuple[Audio, str]], decode: bo
                 lengths[id] += len(block)
                 if block.any():
                     silent.discard(id)
+                if id in listeners:
+                    # Channel 0 is what the user's microphone hears.
+                    listeners[id].hear(block[:, 0])
             for id, block in blocks.items():
                 twin = files[id][0].twin
                 if twin is not None and id not in differing and twin.of in blocks:
@@ -354,6 +377,10 @@ def _sound_findings(d: Dialogue, files: dict[str, tuple[Audio, str]], decode: bo
                         yield bad(
                             files[id][0], "twin.differs", where, list(twin.differs), "a twin that differs elsewhere"
                         )
+        for id, listener in listeners.items():
+            if (bits := listener.bits()) is not None:
+                seconds, pcm = listener.length / listener.rate, files[id][0].pcm_sha256
+                sounds.append((d.id, d.split, seconds, bits.tobytes(), pcm))
         for id, digest in hashes.items():
             a = files[id][0]
             if digest.hexdigest() != a.pcm_sha256:
@@ -380,14 +407,6 @@ def _file_sha256(path: str) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def _words(text: str) -> tuple[str, int]:
-    """Letters and digits of a text, case folded, and how many words they are (a hanzi counts as one)."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    pieces = "".join(c if c.isalnum() else " " for c in folded).split()
-    count = sum(sum("\u3400" <= c <= "\u9fff" for c in p) or 1 for p in pieces)
-    return "".join(pieces), count
-
-
 def _remember(facts: _Facts, d: Dialogue) -> None:
     facts.canaries.setdefault(d.canary, d.id)
     facts.cells.update((task, d.languages[0], d.split) for task in d.tasks)
@@ -403,13 +422,17 @@ def _remember(facts: _Facts, d: Dialogue) -> None:
     for a in d.audio:
         if is_main(a):
             facts.pcm.setdefault((_key("pcm", a.pcm_sha256), d.split), d.id)
-    asked = {p.turn for p in d.probes}
-    texts = [(t.index, *_words(t.text)) for t in d.turns if t.role == "user"]
-    for index, text, count in texts:
-        if count >= TURN_WORDS and index not in asked:
-            facts.texts.setdefault((_key("turn", text), d.split), d.id)
-    if sum(count for _, _, count in texts) >= DIALOGUE_WORDS:
-        facts.texts.setdefault((_key("all", *(text for _, text, _ in texts)), d.split), d.id)
+    for turn, text in sayings(d):
+        key = _key("all" if turn is None else "turn", text), d.split
+        if key not in facts.texts:
+            facts.texts[key] = d.id
+            facts.said.append((d.id, d.split, turn))
+            facts.sketches.append(sketch(text).tobytes())
+
+
+def _numbered(names: list[str]) -> npt.NDArray[np.int64]:
+    """A number for each name, the same for the same name."""
+    return np.unique(np.array(names, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
 def _key(*parts: str) -> bytes:
@@ -424,6 +447,9 @@ class _Across:
         self.groups: dict[tuple[str, str], dict[str, str]] = {}
         self.texts: dict[bytes, dict[str, str]] = {}
         self.pcm: dict[bytes, dict[str, str]] = {}
+        self.said: list[tuple[str, str, int | None]] = []
+        self.sketches: list[bytes] = []
+        self.sounds: list[tuple[str, str, float, bytes, str]] = []
         self.cells: set[tuple[str, str, str]] = set()
         self.canaries: dict[str, str] = {}
 
@@ -439,8 +465,56 @@ class _Across:
         for seen, new in ((self.texts, facts.texts), (self.pcm, facts.pcm)):
             for (key, split), id in new.items():
                 seen.setdefault(key, {}).setdefault(split, id)
+        self.said += facts.said
+        self.sketches += facts.sketches
+        self.sounds += facts.sounds
         self.cells |= facts.cells
         self.canaries = facts.canaries | self.canaries
+
+    def alike(self, root: str) -> Iterator[Finding]:
+        """Texts and recordings of different splits that are nearly, not exactly, the same."""
+
+        def bad(
+            field: str, value: float, allowed: str, message: str, a: tuple[str, str], b: tuple[str, str]
+        ) -> Finding:
+            where = ", ".join(f"{split}: {id}" for id, split in sorted((a, b), key=lambda x: x[1]))
+            return Finding(
+                file=MANIFEST,
+                dialogue=a[0],
+                field=field,
+                value=round(value, 3),
+                allowed=allowed,
+                message=f"{message} ({where})",
+            )
+
+        corpus: Corpus | None = None
+        rows = [i for i, (_, split, _) in enumerate(self.said) if split != "unassigned"]
+        sketches = np.frombuffer(b"".join(self.sketches[i] for i in rows), np.uint32).reshape(-1, SKETCH)
+        told: set[tuple[str, str]] = set()
+        for i, j in candidates(sketches, _numbered([self.said[i][1] for i in rows])):
+            (a, a_split, a_turn), (b, b_split, b_turn) = self.said[rows[i]], self.said[rows[j]]
+            if (a, b) in told or len(told) >= LISTED_ALIKE:
+                continue
+            corpus = corpus or Corpus(root)
+            texts = [
+                next(t for k, t in sayings(corpus.get(id).dialogue) if k == turn)
+                for id, turn in ((a, a_turn), (b, b_turn))
+            ]
+            share = similarity(*texts)
+            if share >= NEAR and texts[0] != texts[1]:
+                told.add((a, b))
+                message = "nearly the same words in several splits"
+                yield bad("turns.text", share, f"similarity below {NEAR}", message, (a, a_split), (b, b_split))
+        heard = [s for s in self.sounds if s[1] != "unassigned"]
+        bits = np.frombuffer(b"".join(s[3] for s in heard), np.uint8).reshape(-1, SOUND_BITS)
+        splits, seconds = _numbered([s[1] for s in heard]), np.array([s[2] for s in heard])
+        for n, (i, j, share) in enumerate(pairs(bits, seconds, splits)):
+            if n >= LISTED_ALIKE:
+                break
+            if heard[i][4] == heard[j][4]:
+                continue
+            message = "nearly the same recording in several splits"
+            yield bad("audio", 1 - share, "another recording", message, heard[i][:2], heard[j][:2])
 
     def findings(self, manifest: Manifest) -> Iterator[Finding]:
         def shared(splits: dict[str, str], field: str, value: Any, message: str) -> Iterator[Finding]:
@@ -468,9 +542,10 @@ class _Across:
                 yield Finding(
                     file=MANIFEST, dialogue=id, field="canary", value=canary, allowed=allowed, message="another canary"
                 )
-        if manifest.recipe_sha256:
-            pairs = sorted({(task, language) for task, language, _ in self.cells})
-            for task, language in pairs:
+        # What was taken out of a corpus, a sealed test above all, has no other splits.
+        if manifest.recipe_sha256 and "part_of" not in manifest.notes:
+            cells = sorted({(task, language) for task, language, _ in self.cells})
+            for task, language in cells:
                 for split in ("train", "dev", "test"):
                     if (task, language, split) not in self.cells:
                         yield Finding(

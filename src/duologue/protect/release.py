@@ -10,13 +10,12 @@ import msgspec
 
 from duologue.corpus.audio import Audio, Channel
 from duologue.corpus.dialogue import SCHEMA_VERSION, TASKS, Dialogue
+from duologue.corpus.invariants import SEALED
 from duologue.corpus.probe import Option, Probe
 from duologue.corpus.rights import Rights
 from duologue.errors import UserError
 
 VAULT, CARD, README = "answers.sealed", "seal.json", "README.md"
-# The scenario of an item whose scenario is not told.
-SEALED = "sealed"
 # Every file and folder of a release bears this time: 2000-01-01 00:00 UTC, in seconds since 1970.
 MTIME = 946_684_800
 
