@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import board_cards
 import msgspec
@@ -404,3 +406,14 @@ def test_a_newer_board_is_refused_and_an_older_one_is_migrated(board_url: str) -
         board.view()
     with pytest.raises(UserError, match="a newer Duologue wrote this board"):
         add(board, "A", [0.5, 0.5])
+
+
+def test_a_board_of_version_1_stays_readable(tmp_path: Path) -> None:
+    # Written once by version 1 and never again: two teams, a flag, a withdrawn item.
+    with sqlite3.connect(tmp_path / "b.sqlite") as connection:
+        connection.executescript((Path(__file__).parent / "fixtures" / "board_v1.sql").read_text("utf-8"))
+    board = Board.open(Database(url_of(str(tmp_path / "b.sqlite"))))
+    assert board.verify("41c3643196ce19a1e7a538e7ae06bc16506e1fde73b22c6a203939d07ff9e6d8") == []
+    assert [(p.team, p.total, p.state) for p in places(board)] == [("B", 0.6, "flagged"), ("A", 0.35, "scored")]
+    add(board, "C", [0.9, 0.9, 0.9, 0.9])
+    assert [p.team for p in places(board)] == ["C", "B", "A"]

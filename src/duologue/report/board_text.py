@@ -25,9 +25,8 @@ def standings(found: Standings) -> RenderableType:
 
 def _phase(p: PhaseStanding, found: Standings) -> list[RenderableType]:
     state = "closed" if p.closed else "open"
-    parts: list[RenderableType] = [
-        Text(f"{p.phase} ({p.kind}), {state}, closes {p.closes}: {p.teams} teams, {p.submissions} submissions")
-    ]
+    sizes = f"{count(p.teams, 'team')}, {count(p.submissions, 'submission')}"
+    parts: list[RenderableType] = [Text(f"{p.phase} ({p.kind}), {state}, closes {p.closes}: {sizes}")]
     if p.withheld:
         return [*parts, Text(f"scores are withheld{f' until {p.reveals}' if p.reveals else ''}", style="yellow")]
     table = Table("rank", "team", "total", "95% interval", "ranks", *found.figures, "state", "submission", "used")
@@ -57,9 +56,9 @@ def printable_row(x: Place, found: Standings) -> list[Text]:
         "-" if x.rank is None else str(x.rank),
         printable(x.team),
         number(x.total),
-        "" if low is None or high is None else f"{number(low)} to {number(high)}",
+        "" if low is None or high is None else f"{short(low)} to {short(high)}",
         ranks,
-        *(number(x.figures.get(name)) for name in found.figures),
+        *(short(x.figures.get(name)) for name in found.figures),
         x.state,
         x.submission,
     ]
@@ -67,8 +66,18 @@ def printable_row(x: Place, found: Standings) -> list[Text]:
 
 
 def number(x: float | None) -> str:
-    """A figure for people, up to four decimals."""
-    return "-" if x is None else f"{x:.4f}".rstrip("0").rstrip(".")
+    """A total, with all the decimals by which places are made."""
+    return "-" if x is None else f"{x:.12f}".rstrip("0").rstrip(".")
+
+
+def short(x: float | None) -> str:
+    """A figure to four significant digits."""
+    return "-" if x is None else f"{x:.4g}"
+
+
+def count(n: int, noun: str) -> str:
+    """ "1 team", "2 teams"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def history(events: Sequence[Event]) -> RenderableType:

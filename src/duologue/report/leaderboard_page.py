@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from duologue.challenge.board.event import Event
 from duologue.challenge.board.moment import from_instant, shown
 from duologue.challenge.board.standing import PhaseStanding, Place, Standings
-from duologue.report.board_text import number
+from duologue.report.board_text import count, number, short
 from duologue.report.printable import html
 from duologue.report.shell import page, section
 
+_WITHHELD = "not public while it is looked into"
 _DECIDED = ("flagged", "disqualified")
 _TITLES = {
     "interruption": "Int",
@@ -53,13 +54,13 @@ def _head(found: Standings) -> str:
 
 def _phase(p: PhaseStanding, found: Standings) -> str:
     facts = [
-        f'<span class="chip">{html(p.kind)}</span><span class="chip">{"closed" if p.closed else "open"}</span>',
+        *([f"opens {html(p.opens)}"] if p.opens else []),
         f"closes {html(p.closes)}",
-        f"{p.teams:,} teams, {p.submissions:,} submissions, {p.quota:,} a team",
+        f"{count(p.teams, 'team')}, {count(p.submissions, 'submission')}, {p.quota:,} a team",
     ]
-    if p.opens:
-        facts.insert(1, f"opens {html(p.opens)}")
-    top = f"<p>{' · '.join(facts)}</p>"
+    state = "closed" if p.closed else "open"
+    chips = "".join(f'<span class="chip">{html(word)}</span>' for word in (p.kind, state))
+    top = f"<p>{chips}{' · '.join(facts)}</p>"
     if p.withheld:
         until = f" until {html(p.reveals)}" if p.reveals else " until the organisers reveal them"
         return f'{top}<div class="warn"><p>The scores of this phase are withheld{until}.</p></div>'
@@ -75,7 +76,7 @@ def _table(p: PhaseStanding, found: Standings) -> str:
     return (
         '<div class="scroll"><table class="grid"><thead><tr><th class="n">rank</th><th>team</th>'
         f'<th class="n">total</th><th>95% interval</th><th class="n">open ranks</th>{titles}'
-        f"<th>state</th><th>submission</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<th>state</th><th>submission, UTC</th></tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -83,14 +84,19 @@ def _row(x: Place, found: Standings, p: PhaseStanding, scale: tuple[float, float
     ranks = ""
     if x.rank_low is not None:
         ranks = f"{x.rank_low}" if x.rank_low == x.rank_high else f"{x.rank_low}–{x.rank_high}"
-    figures = "".join(f'<td class="n">{html(number(x.figures.get(name)))}</td>' for name in found.figures)
+    figures = "".join(f'<td class="n">{html(short(x.figures.get(name)))}</td>' for name in found.figures)
     state = {"flagged": "partly", "disqualified": "failed"}.get(x.state, "soft")
     return (
-        f'<tr><td class="n"><b>{"–" if x.rank is None else x.rank}</b></td><td><bdi>{html(x.team)}</bdi></td>'
+        f'<tr><td class="n"><b>{"–" if x.rank is None else x.rank}</b></td><td style="min-width:8rem">'
+        f"<bdi>{html(x.team)}</bdi></td>"
         f'<td class="n"><b>{html(number(x.total))}</b></td><td>{_interval(x, scale)}</td><td class="n">{ranks}</td>'
         f'{figures}<td class="{state}">{html(x.state)}</td><td>{html(x.submission)} '
-        f'<span class="soft">{html(shown(from_instant(x.received)))}, {x.used} of {p.quota}</span></td></tr>'
+        f'<span class="soft">({x.used} of {p.quota})<br>{html(_minute(x.received))}</span></td></tr>'
     )
+
+
+def _minute(at: str) -> str:
+    return at[:16].replace("T", "\u00a0")
 
 
 def _scale(places: Sequence[Place]) -> tuple[float, float] | None:
@@ -103,7 +109,7 @@ def _interval(x: Place, scale: tuple[float, float] | None) -> str:
     e = x.interval
     if e is None or e.low is None or e.high is None:
         return ""
-    text = f"{number(e.low)} to {number(e.high)}"
+    text = f"{short(e.low)} to {short(e.high)}"
     if scale is None or e.value is None:
         return html(text)
     low, high = scale
@@ -138,16 +144,15 @@ def _notes(p: PhaseStanding) -> str:
 def _decisions(p: PhaseStanding) -> str:
     rows = "".join(
         f"<tr><td><bdi>{html(x.team)}</bdi></td><td>{html(x.submission)}</td><td>{html(x.state)}</td>"
-        f"<td><bdi>{html(x.rule)}</bdi></td><td><bdi>{html(x.evidence)}</bdi></td><td><bdi>{html(x.by)}</bdi></td>"
-        f"<td>{html(shown(from_instant(x.decided)))}</td></tr>"
+        f"<td><bdi>{html(x.rule)}</bdi></td><td><bdi>{html(x.evidence or _WITHHELD)}</bdi></td>"
+        f'<td style="min-width:6rem"><bdi>{html(x.by)}</bdi></td><td>{html(_minute(x.decided))}</td></tr>'
         for x in p.places
         if x.state in _DECIDED
     )
     if not rows:
         return ""
-    head = (
-        "<tr><th>team</th><th>submission</th><th>state</th><th>rule</th><th>evidence</th><th>by</th><th>when</th></tr>"
-    )
+    titles = ("team", "submission", "state", "rule", "evidence", "by", "when, UTC")
+    head = f"<tr>{''.join(f'<th>{t}</th>' for t in titles)}</tr>"
     return f'<h3>Decisions</h3><div class="scroll"><table class="grid">{head}{rows}</table></div>'
 
 
