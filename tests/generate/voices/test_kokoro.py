@@ -107,14 +107,18 @@ def test_prosody_moves_what_it_names(voice: KokoroVoice) -> None:
     assert high(bright.samples) > 2 * high(plain.samples)
 
 
-def test_in_mandarin_the_contour_keeps_its_tones_and_the_rest_is_as_asked() -> None:
+def test_in_mandarin_a_share_of_the_feeling_is_done() -> None:
     asked = Prosody(
-        f0_shift=9.0, f0_range=2.0, f0_slope=5.0, f0_final=-40.0, movement=2.0, gain=15.0, tempo=1.3, tilt=4.0
-    )
+        f0_shift=10.0, f0_range=2.0, f0_slope=5.0, f0_final=-40.0, movement=2.0, gain=15.0, energy_range=2.0,
+        tempo=1.5, tilt=4.0, breath=-6.0, emphasis=(0, 1), emphasis_st=2.0, pauses=((1, 0.3),),
+    )  # fmt: skip
     tonal = kokoro_prosody.tonal(asked)
-    assert (tonal.f0_shift, tonal.gain, tonal.tempo, tonal.tilt) == (9.0, 15.0, 1.3, 4.0)
-    assert 1.0 < tonal.f0_range < 1.5 and 1.0 < tonal.movement < 1.5
-    assert 0.0 < tonal.f0_slope < 2.0 and tonal.f0_final == 0.0
+    # Loudness, emphasis and pauses are as asked; shares of the rest: 0.4 of 10 st, 0.5 of 6 dB, 2 ** 0.3 = 1.231.
+    assert (tonal.gain, tonal.emphasis, tonal.emphasis_st, tonal.pauses) == (15.0, (0, 1), 2.0, ((1, 0.3),))
+    assert (tonal.f0_shift, tonal.f0_slope, tonal.f0_final) == (4.0, 0.5, 0.0)
+    assert (tonal.tilt, tonal.breath, tonal.energy_range) == pytest.approx((2.4, -3.0, 0.8))
+    assert (tonal.f0_range, tonal.movement) == pytest.approx((1.231, 1.231), abs=1e-3)
+    assert tonal.tempo == pytest.approx(1.5**0.5)
     assert kokoro_prosody.tonal(Prosody()) == Prosody()
 
 

@@ -40,7 +40,7 @@ class KokoroVoice:
     """
 
     name = "kokoro"
-    version = f"{KOKORO.version}+4"
+    version = f"{KOKORO.version}+5"
     sample_rate = SAMPLE_RATE
 
     def __init__(self) -> None:

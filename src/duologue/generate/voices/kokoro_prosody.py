@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from duologue.generate.prosody import NEUTRAL, Prosody
+from duologue.generate.emotion_prosody import RATIOS
+from duologue.generate.prosody import Prosody
 from duologue.generate.seeds import derive
 from duologue.generate.voices.kokoro_network import FRAME, SAMPLE_RATE, Features, FloatArray
 from duologue.generate.voices.kokoro_timing import HALF, Placed
@@ -35,21 +36,25 @@ _COMB_DB = 4.2  # most that one pass of the comb takes off the noise
 _SOUNDING = 25.0  # dB below the loud frames that still count as sound
 
 
-# Share of what is asked that is done where pitch tells words apart too (Mandarin): the rest would bend the tones.
-_TONAL = {"f0_range": 0.4, "f0_slope": 0.3, "f0_final": 0.0, "movement": 0.4}
+# Share of what is asked that is done in Mandarin (of ratios, of their logs), where pitch tells words apart too: the
+# rest costs words (docs/voices.md, read-back). Loudness is as asked.
+_TONAL = {
+    "f0_shift": 0.4,
+    "f0_range": 0.3,
+    "f0_slope": 0.1,
+    "f0_final": 0.0,
+    "movement": 0.3,
+    "energy_range": 0.4,
+    "tempo": 0.5,
+    "tilt": 0.6,
+    "breath": 0.5,
+}
 
 
 def tonal(prosody: Prosody) -> Prosody:
-    """``prosody`` for a tone language: the contour is changed less, level, loudness, tempo and quality as asked."""
-    if prosody == NEUTRAL:
-        return prosody
-    return replace(
-        prosody,
-        f0_range=prosody.f0_range ** _TONAL["f0_range"],
-        f0_slope=prosody.f0_slope * _TONAL["f0_slope"],
-        f0_final=prosody.f0_final * _TONAL["f0_final"],
-        movement=prosody.movement ** _TONAL["movement"],
-    )
+    """``prosody`` as it is done in Mandarin: a share of each measure but loudness; emphasis and pauses as asked."""
+    asked = {m: getattr(prosody, m) for m in _TONAL}
+    return replace(prosody, **{m: v ** _TONAL[m] if m in RATIOS else _TONAL[m] * v for m, v in asked.items()})
 
 
 def edit(features: Features, words: list[Placed], prosody: Prosody, *, last: bool) -> tuple[Features, list[Placed]]:
