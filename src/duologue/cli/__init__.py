@@ -13,6 +13,7 @@ from duologue.errors import UserError
 # verb -> one line of help; each lives in duologue/cli/<verb>.py as ``command``.
 VERBS = {
     "build": "Build a corpus from a recipe.",
+    "scripts": "Write a recipe's scripts into a file; check them.",
     "check": "List every broken invariant of a corpus.",
     "stats": "Count a corpus: hours, emotions, scenarios, timing, gaps.",
     "shortcuts": "Try to guess labels from artefacts of the construction.",
@@ -23,14 +24,16 @@ VERBS = {
     "score": "Score a system's run; explain, compare, self-check.",
     "agree": "Measure how far raters agree, and a judge with them.",
     "questions": "Make multiple-choice questions of track 1; score answers.",
+    "baseline": "Train a small baseline of understanding; answer with it.",
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",
-    "declare": "Declare the data and models used; check and sign that.",
-    "submission": "Make, check and score a team's submission.",
     "split": "Deal a corpus into train, dev and test that do not touch.",
     "seal": "Take the answers out of a test set and lock them up.",
     "unseal": "Open a sealed test set; give a run on it its ids.",
+    "audit": "Look for a test set in training data.",
+    "declare": "Declare the data and models used; check and sign that.",
+    "submission": "Make, check and score a team's submission.",
     "leaderboard": "Rank the teams of a challenge.",
 }
 

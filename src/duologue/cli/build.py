@@ -26,6 +26,9 @@ from duologue.protect.key import read_key
 )
 @click.option("--fallback-voice", default="", metavar="VOICE", help="Use this voice where one is not installed.")
 @click.option(
+    "--scripts", type=click.Path(path_type=Path), metavar="FILE", help="Speak these scripts, see scripts write."
+)
+@click.option(
     "--seal-key", type=click.Path(path_type=Path), metavar="KEYFILE", help="Draw the test split from this key's secret."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -36,6 +39,7 @@ def command(
     scale: float,
     voice: str,
     fallback_voice: str,
+    scripts: Path | None,
     seal_key: Path | None,
     as_json: bool,
 ) -> None:
@@ -48,6 +52,8 @@ def command(
     planned = read_recipe(recipe).scaled(scale)
     if voice:
         planned = msgspec.structs.replace(planned, voices=dict.fromkeys(planned.voices, voice))
+    if scripts is not None:
+        planned = msgspec.structs.replace(planned, scripts=str(scripts))
     secret = None
     if seal_key is not None:
         key, warnings = read_key(seal_key)

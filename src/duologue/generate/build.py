@@ -34,6 +34,7 @@ from duologue.generate.script import Writer
 from duologue.generate.seeds import keyed
 from duologue.generate.site import KEY_PART, Site
 from duologue.generate.voices.voice import Voice
+from duologue.generate.writer import writer_of
 
 
 class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ def build(
     recipe = completed(recipe)
     check_recipe(recipe)
     recipe, voices, notices = choose_voices(recipe, fallback_voice)
-    writer: Writer = registry.make("scripts", recipe.writer, recipe.options.get(recipe.writer))
+    writer = writer_of(recipe)
     plan = Plan(recipe, writer, voices, seal_key)
     with Site(out) as site:
         site.begin(recipe, _manifest(recipe, plan.pools, writer, voices, notices, seal_key))
@@ -243,7 +244,7 @@ def _manifest(
     parts = [
         Part(name="plan", version=PLAN_VERSION),
         Part(name="scene", version=SCENE_VERSION),
-        Part(name=f"writer:{recipe.writer}", version=writer.version),
+        Part(name=f"writer:{recipe.writer if not recipe.scripts else writer.name}", version=writer.version),
         *(Part(name=f"voice:{n}", version=v.version, sha256=v.weights_sha256()) for n, v in voices.items()),
         codec_part(),
         Part(name="numpy", version=numpy.__version__),

@@ -22,6 +22,7 @@ from duologue.generate.scene import SceneSettings, Take, compose
 from duologue.generate.script import Writer
 from duologue.generate.seeds import derive
 from duologue.generate.voices.voice import Voice
+from duologue.generate.writer import writer_of
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,7 @@ class Maker:
 
     def __init__(self, recipe: Recipe, root: str | Path) -> None:
         self.recipe, self.root = recipe, Path(root)
-        self.writer: Writer = registry.make("scripts", recipe.writer, recipe.options.get(recipe.writer))
+        self.writer: Writer = writer_of(recipe)
         self.voices: dict[str, Voice] = {
             n: registry.make("voices", n, recipe.options.get(n)) for n in sorted(set(recipe.voices.values()))
         }

@@ -94,7 +94,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     share of all dialogues with clean stems. ``derived_speakers`` admits mixed synthetic speakers, always in the
     split of their parents. ``timing`` and ``acoustics`` are the scene's settings. ``scenarios`` describes those beyond
     the nine, ``taxonomy`` the labels where they are not the standard ones (or names an installed package's).
-    ``options`` are the settings of writers and voices that take any, by the part's name.
+    ``options`` are the settings of writers and voices that take any, by the part's name. ``scripts`` is a file of
+    scripts that ``writer`` wrote (see ``generate/scripts/written.py``), perhaps edited since.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     scenarios: tuple[Scenario, ...] = ()
     taxonomy: str | Taxonomy = DUOLOGUE.name
     options: dict[str, dict[str, Any]] = {}
+    scripts: str = ""
 
     @property
     def labels(self) -> Taxonomy:
@@ -155,9 +157,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         del fixed["counts"]
         fixed["emotions"] = self.weights()
         # What most recipes do without is left out, so that a new key renames no corpus.
-        for key, usual in (("scenarios", ()), ("taxonomy", DUOLOGUE.name), ("options", {})):
+        for key, usual in (("scenarios", ()), ("taxonomy", DUOLOGUE.name), ("options", {}), ("scripts", "")):
             if getattr(self, key) == usual:
                 del fixed[key]
+        if self.scripts:  # By what they hold, as a part of the corpus.
+            fixed["scripts"] = True
         # Recordings count by what they hold (see the corpus's parts), not by where they lie.
         fixed["acoustics"]["noise_folder"] = bool(self.acoustics.noise_folder)
         return hashlib.sha256(msgspec.json.encode(fixed, order="deterministic")).hexdigest()
@@ -195,13 +199,15 @@ def _cells(quota: Quota, known: Mapping[str, Scenario]) -> Iterator[Cell]:
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe in YAML file ``path``; UserError names the line of whatever is wrong in it.
 
-    A relative ``noise_folder`` is looked for beside the recipe.
+    A relative ``noise_folder`` or ``scripts`` is looked for beside the recipe.
     """
     document = Document.read(path)
     if not isinstance(document.data, dict):
         raise UserError("a recipe is a mapping of keys to values", where=document.where(()))
     recipe = completed(document.convert(Recipe))
     check_recipe(recipe, document)
+    if recipe.scripts:
+        recipe = msgspec.structs.replace(recipe, scripts=str(Path(path).parent / recipe.scripts))
     if folder := recipe.acoustics.noise_folder:
         recipe = msgspec.structs.replace(
             recipe,

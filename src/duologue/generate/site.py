@@ -215,6 +215,10 @@ class Site:
 
 
 def _portable(recipe: Recipe) -> Recipe:
-    """The recipe without the place of this machine's recordings."""
+    """The recipe without the places of this machine's files."""
     folder = Path(recipe.acoustics.noise_folder).name
-    return msgspec.structs.replace(recipe, acoustics=msgspec.structs.replace(recipe.acoustics, noise_folder=folder))
+    return msgspec.structs.replace(
+        recipe,
+        scripts=Path(recipe.scripts).name,
+        acoustics=msgspec.structs.replace(recipe.acoustics, noise_folder=folder),
+    )
