@@ -20,6 +20,7 @@ from duologue.challenge.board.sheets.duplex_official import OfficialDuplexSheet
 from duologue.challenge.board.sheets.emotion_official import OfficialEmotionSheet
 from duologue.challenge.board.sheets.sheet import Anchors
 from duologue.challenge.board.standing import PhaseStanding, standings
+from duologue.corpus.event import INTERRUPTION
 from duologue.errors import UserError
 from duologue.score.profiles.humdial2026.emotion.evaluate import EmotionScore
 from duologue.score.profiles.humdial2026.influence import influence
@@ -105,9 +106,11 @@ def test_an_official_card_holds_what_it_was_computed_from() -> None:
     assert {len(i.system_words or ()) for i in score.items} == {1}
     with pytest.raises(UserError, match="headline is not that of its items"):
         OfficialDuplexSheet.read(msgspec.json.encode(msgspec.structs.replace(score, rejection=99.0)))
-    without = board_cards.official([i for i in board_cards.official_items(2) if i.language == "zh"])
+    zh = [i for i in board_cards.official_items(2) if i.language == "zh"]
+    found = OfficialDuplexSheet.read(board_cards.official(zh))
+    assert found.total(found.parts(), Anchors()) == board_cards.official_score(zh).total
     with pytest.raises(UserError, match="not scored in full: no items: en"):
-        OfficialDuplexSheet.read(without)
+        OfficialDuplexSheet.read(board_cards.official([i for i in zh if i.scenario not in INTERRUPTION]))
 
 
 # -- anchors ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,8 @@ from rich.text import Text
 from duologue.challenge.board.event import Event
 from duologue.challenge.board.standing import PhaseStanding, Place, Standings
 from duologue.report.printable import printable
+
+TITLES = {"interruption": "Int", "rejection": "Rej", "delay": "delay, s", "delay_score": "delay score"}
 
 
 def standings(found: Standings) -> RenderableType:
@@ -29,11 +32,22 @@ def _phase(p: PhaseStanding, found: Standings) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(f"{p.phase} ({p.kind}), {state}, closes {p.closes}: {sizes}")]
     if p.withheld:
         return [*parts, Text(f"scores are withheld{f' until {p.reveals}' if p.reveals else ''}", style="yellow")]
-    table = Table("rank", "team", "total", "95% interval", "ranks", *found.figures, "state", "submission", "used")
-    for i in (0, *range(2, 5 + len(found.figures))):
-        table.columns[i].justify = "right"
+    if not p.places:
+        return [*parts, Text("no submission yet")]
+    figures = [TITLES.get(name, name) for name in found.figures]
+    # With figures beside the total there is no room for its interval too.
+    interval = [] if figures else ["95% interval"]
+    table = Table(
+        *("rank", "team", "total", *interval, "ranks", *figures, "state", "submission"),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.columns[1].overflow = table.columns[-2].overflow = "fold"
+    for column in (table.columns[0], *table.columns[2:-2]):
+        column.justify = "right"
     for x in p.places:
-        table.add_row(*(printable_row(x, found)), f"{x.used} of {p.quota}")
+        table.add_row(*_row(x, found.figures), f"{x.submission} ({x.used}/{p.quota})")
     parts.append(table)
     if p.anchors is not None:
         a = p.anchors
@@ -46,8 +60,8 @@ def _phase(p: PhaseStanding, found: Standings) -> list[RenderableType]:
     return parts
 
 
-def printable_row(x: Place, found: Standings) -> list[Text]:
-    """A place's cells as text: rank, team, total, interval, open ranks, figures, state, submission."""
+def _row(x: Place, figures: Sequence[str]) -> list[Text]:
+    """A place's cells as text: rank, team, total, interval (without figures), open ranks, figures, state."""
     low, high = (x.interval.low, x.interval.high) if x.interval is not None else (None, None)
     ranks = (
         "" if x.rank_low is None else f"{x.rank_low}" if x.rank_low == x.rank_high else f"{x.rank_low}-{x.rank_high}"
@@ -56,11 +70,10 @@ def printable_row(x: Place, found: Standings) -> list[Text]:
         "-" if x.rank is None else str(x.rank),
         printable(x.team),
         number(x.total),
-        "" if low is None or high is None else f"{short(low)} to {short(high)}",
+        *([] if figures else ["" if low is None or high is None else f"{short(low)} to {short(high)}"]),
         ranks,
-        *(short(x.figures.get(name)) for name in found.figures),
+        *(short(x.figures.get(name)) for name in figures),
         x.state,
-        x.submission,
     ]
     return [Text(c) for c in cells]
 

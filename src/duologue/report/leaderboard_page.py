@@ -10,20 +10,12 @@ from collections.abc import Sequence
 from duologue.challenge.board.event import Event
 from duologue.challenge.board.moment import from_instant, shown
 from duologue.challenge.board.standing import PhaseStanding, Place, Standings
-from duologue.report.board_text import count, number, short
+from duologue.report.board_text import TITLES, count, number, short
 from duologue.report.printable import html
 from duologue.report.shell import page, section
 
 _WITHHELD = "not public while it is looked into"
 _DECIDED = ("flagged", "disqualified")
-_TITLES = {
-    "interruption": "Int",
-    "rejection": "Rej",
-    "delay": "delay, s",
-    "delay_score": "delay score",
-    "zh": "zh",
-    "en": "en",
-}
 
 
 def render(found: Standings, history: Sequence[Event] = ()) -> str:
@@ -70,7 +62,7 @@ def _phase(p: PhaseStanding, found: Standings) -> str:
 
 
 def _table(p: PhaseStanding, found: Standings) -> str:
-    titles = "".join(f'<th class="n">{html(_TITLES.get(name, name))}</th>' for name in found.figures)
+    titles = "".join(f'<th class="n">{html(TITLES.get(name, name))}</th>' for name in found.figures)
     scale = _scale(p.places)
     rows = "".join(_row(x, found, p, scale) for x in p.places)
     return (

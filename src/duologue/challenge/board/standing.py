@@ -111,7 +111,8 @@ def standings(
         track=c.track,
         profile=c.profile,
         measure=kind.measure,
-        figures=(*kind.figures, *(("delay_score",) if kind.anchored else ())),
+        # A single figure is the total itself.
+        figures=(*(kind.figures if len(kind.figures) > 1 else ()), *(("delay_score",) if kind.anchored else ())),
         counts=c.counts,
         decimals=c.decimals,
         at=instant(now),

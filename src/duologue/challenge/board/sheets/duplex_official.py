@@ -55,8 +55,8 @@ class OfficialDuplexSheet(Sheet[OfficialDuplexItem]):
             printed = getattr(card, name)
             if printed is not None or parts[name] is not None:
                 agree(printed, parts[name])
-        if not card.complete or None in parts.values():
-            raise UserError(f"not scored in full: {card.why or 'a part has no value'}", field="complete")
+        if None in parts.values():
+            raise UserError(f"not scored in full: {card.why or 'a part has no value'}", field="total")
         return sheet
 
     def parts(self, without: Collection[str] = ()) -> Parts:
