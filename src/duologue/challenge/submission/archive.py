@@ -333,8 +333,9 @@ class Archive:
         if _FULL32 in (size, packed):
             size, packed, _ = _zip64(fields.get(_ZIP64), size, packed, 0)
         described = bool(e.flags & _DESCRIBED)
-        sizes = (crc, packed, size)
-        if sizes != (e.crc, e.packed, e.size) and not (described and sizes == (0, 0, 0)):
+        pairs = ((crc, e.crc), (packed, e.packed), (size, e.size))
+        # Where the sizes follow the data, what is not known yet is 0.
+        if any(said != true and not (described and not said) for said, true in pairs):
             self._problems.add("the local header contradicts the directory", file=e.name)
         e.start = e.offset + _S_LOCAL.size + n + m
         end = e.start + e.packed

@@ -28,7 +28,7 @@ from duologue.challenge.submission.pages import LARGEST as LARGEST_PDF
 from duologue.challenge.submission.pages import NotPdf, count_pages
 from duologue.challenge.submission.problem import Level, Problem, Problems, shown
 from duologue.challenge.submission.rules import SubmissionRules
-from duologue.challenge.submission.wav import MOST_AROUND, NotWav, kind, read_wav
+from duologue.challenge.submission.wav import MOST_AROUND, NotWav, kind, read_wav, sample_bytes
 from duologue.corpus.bounds import Name
 from duologue.errors import MissingPartError, UserError
 from duologue.protect.declaration_rules import check_declaration
@@ -36,11 +36,8 @@ from duologue.protect.declaration_signed import LARGEST as LARGEST_SIGNED
 from duologue.protect.declaration_signed import verify
 
 FORMAT = "duologue-submission/1"
-LARGEST_TEXT = 64 * MIB
-LARGEST_TRANSCRIPT = 4 * MIB
+LARGEST_TEXT = 32 * MIB
 LARGEST_CARD = 64 * 1024
-# Bytes of a frame's channel at most.
-_WIDEST = 8
 _PLACEHOLDER = "YOUR "
 # Files that operating systems leave in folders.
 _JUNK = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -118,7 +115,7 @@ def limits_of(expected: Expected, rules: SubmissionRules) -> Limits:
     """Limits that what is expected cannot reach."""
     audio = [_most_bytes(a, rules) for a in expected.audio]
     texts = len(expected.text_files) * LARGEST_TEXT
-    transcripts = len(expected.audio) * LARGEST_TRANSCRIPT if expected.track == "duplex" else 0
+    transcripts = sum(_transcripts(expected).values())
     rest = LARGEST_PDF + LARGEST_SIGNED + LARGEST_CARD
     return Limits(
         members=3 * len(expected.audio) + len(expected.text_files) + 1_000,
@@ -129,7 +126,8 @@ def limits_of(expected: Expected, rules: SubmissionRules) -> Limits:
 
 def _most_bytes(entry: ExpectedAudio, rules: SubmissionRules) -> int:
     most = bounds(entry, rules)[1]
-    return 2 * MOST_AROUND + int(most * max(rules.audio.rates) * max(rules.audio.channels) * _WIDEST)
+    frame = max(rules.audio.channels) * max(sample_bytes(f) for f in rules.audio.formats)
+    return 2 * MOST_AROUND + int(most * max(rules.audio.rates)) * frame
 
 
 def check_archive(
@@ -166,14 +164,15 @@ def check_archive(
 
 def wanted_members(archive: Archive, expected: Expected) -> list[Member]:
     """The members that are a run: audio, lines and transcripts that are expected."""
-    known = {a.file for a in expected.audio} | set(expected.text_files) | _transcripts(expected)
+    known = {a.file for a in expected.audio} | set(expected.text_files) | set(_transcripts(expected))
     return [m for m in archive.members if not m.folder and m.name in known]
 
 
-def _transcripts(expected: Expected) -> set[str]:
+def _transcripts(expected: Expected) -> dict[str, int]:
+    """The transcripts that may stand beside the audio, and bytes that the fastest talker does not need."""
     if expected.layout != "duologue" or expected.track != "duplex":
-        return set()
-    return {f"{a.file.removesuffix('.wav')}.json" for a in expected.audio}
+        return {}
+    return {f"{a.file.removesuffix('.wav')}.json": 65_536 + int(4_096 * (a.seconds or 0)) for a in expected.audio}
 
 
 def _sha256(path: Path) -> str:
@@ -204,7 +203,7 @@ class _Check:
         required = {f for f, a in self._audio.items() if a.required} | set(self._texts)
         if self._expected.layout == "duologue":
             required.add(CARD)
-        known = set(self._audio) | set(self._texts) | self._transcripts | {self._declaration, self._report}
+        known = set(self._audio) | set(self._texts) | set(self._transcripts) | {self._declaration, self._report}
         known |= {CARD} if self._expected.layout == "duologue" else set()
         if not required & set(members) and (wrapped := self._wrapping(required)):
             problems.add(
@@ -285,7 +284,7 @@ class _Check:
                 elif m.name in self._texts:
                     self._lines(m)
                 elif m.name in self._transcripts:
-                    check_transcript(self._bytes(m, LARGEST_TRANSCRIPT), m.name, self._problems)
+                    check_transcript(self._bytes(m, self._transcripts[m.name]), m.name, self._problems)
                 elif m.name == self._report:
                     self._pdf(m)
                 elif m.name == self._declaration:

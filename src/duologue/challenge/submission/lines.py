@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from duologue.challenge.submission.archive import BadArchive
 from duologue.challenge.submission.expected import Expected, ExpectedAnswer, ExpectedDialogue
 from duologue.challenge.submission.problem import Problems
 from duologue.language.identify import identify
@@ -16,7 +17,11 @@ from duologue.language.identify import identify
 # A dialogue of a few turns is a few kilobytes.
 LONGEST_LINE = 1 << 20
 LONGEST_TEXT = 20_000
+# Blank, broken and repeated lines that are named before the rest is left unread.
+SPARE_LINES = 1_000
 _DEEPEST = 8
+# Lists and objects of a line (and a twentieth of its commas); making them costs far more than reading their bytes.
+MOST_PARTS = 5_000
 # Keys of an official line and of its turns; those read from the test set may stand there too.
 _RECORD = ("dialogue_id", "turns")
 _TURN = (
@@ -38,7 +43,7 @@ def check_answers(pieces: Iterable[bytes], file: str, expected: Expected, proble
     for e in expected.answers:
         by_item.setdefault(e.item, []).append(e)
     given: set[tuple[str, str]] = set()
-    for where, record in _records(pieces, file, problems):
+    for where, record in _records(pieces, file, len(expected.answers), problems):
         id = record.get("id")
         if not isinstance(id, str):
             problems.add("a missing field, or of the wrong type", file=where, field="id", allowed="text")
@@ -91,7 +96,7 @@ def check_dialogues(
     """Hold an official JSON Lines file against its dialogues; how many of them are there."""
     wanted = {d.item: d for d in expected.dialogues if d.file == file}
     given: set[str] = set()
-    for where, record in _records(pieces, file, problems):
+    for where, record in _records(pieces, file, len(wanted), problems):
         id = record.get("dialogue_id")
         if not isinstance(id, str):
             problems.add("a missing field, or of the wrong type", file=where, field="dialogue_id", allowed="text")
@@ -239,10 +244,14 @@ def _unknown(record: dict[str, Any], known: tuple[str, ...], where: str, item: s
                 problems.add("an unknown field", level="warning", file=where, item=item, field=name)
 
 
-def _records(pieces: Iterable[bytes], file: str, problems: Problems) -> Iterator[tuple[str, dict[str, Any]]]:
-    """("FILE:LINE", object) of a stream; what is no object is told."""
+def _records(
+    pieces: Iterable[bytes], file: str, expected: int, problems: Problems
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """("FILE:LINE", object) of a stream in which ``expected`` lines should be; what is no object is told."""
     for number, line in _lines(pieces):
         where = f"{file}:{number}"
+        if number > 2 * expected + SPARE_LINES:
+            raise BadArchive("far too many lines; the rest was not read")
         if line is None:
             problems.add("too long a line", file=where, allowed=f"up to {LONGEST_LINE:,} bytes")
             continue
@@ -250,6 +259,9 @@ def _records(pieces: Iterable[bytes], file: str, problems: Problems) -> Iterator
             problems.add("a byte order mark", level="warning", file=where)
             line = line[3:]
         if not line.strip():
+            continue
+        if line.count(b"[") + line.count(b"{") > MOST_PARTS or line.count(b",") > 20 * MOST_PARTS:
+            problems.add("too many values in a line", file=where, allowed=f"up to {MOST_PARTS:,} lists and objects")
             continue
         try:
             record = _json(line.decode("utf-8"))

@@ -15,7 +15,7 @@ from itertools import islice
 LARGEST = 32 * 2**20
 # Of all object streams once inflated, and of objects.
 MOST_INFLATED = 16 * 2**20
-MOST_OBJECTS = 200_000
+MOST_OBJECTS = 50_000
 MOST_PAGES = 10_000
 _DEEPEST = 60
 
@@ -59,7 +59,7 @@ def _objects(data: bytes) -> tuple[dict[int, bytes], list[int], bool]:
     """Number -> text of each object, the numbers of the catalogs in order, and whether anything is encrypted."""
     objects: dict[int, bytes] = {}
     roots: list[int] = []
-    encrypted, left, at, end = False, MOST_INFLATED, 0, -1
+    encrypted, left, at, end, seen = False, MOST_INFLATED, 0, -1, 0
     while (found := _OBJECT.search(data, at)) is not None:
         _trailers(data[at : found.start()], roots)
         encrypted = encrypted or b"/Encrypt" in data[at : found.start()]
@@ -69,7 +69,8 @@ def _objects(data: bytes) -> tuple[dict[int, bytes], list[int], bool]:
             end = len(data) if end < 0 else end
         stream = _STREAM.search(data, begin, min(end, begin + _LONGEST))
         text = data[begin : min(stream.start() if stream else end, begin + _LONGEST)]
-        if len(objects) >= MOST_OBJECTS:
+        seen += 1
+        if seen > MOST_OBJECTS:
             raise NotPdf("too many objects")
         objects[int(found[1])] = text
         if stream is None:

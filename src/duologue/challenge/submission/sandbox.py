@@ -39,7 +39,10 @@ def unpacked(
 
 def _write(archive: Archive, member: Member, sandbox: Path) -> None:
     target = sandbox / member.name
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = sandbox
+    for part in Path(member.name).parts[:-1]:
+        folder /= part
+        folder.mkdir(mode=0o700, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(target, flags, 0o600), "wb") as file:
         try:

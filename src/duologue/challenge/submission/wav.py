@@ -103,12 +103,13 @@ def read_wav(pieces: Iterable[bytes], size: int) -> WavFacts:
         raise NotWav("cut short")
     _tail(tail[length & 1 :])
     return WavFacts(
-        rate=rate, channels=channels, format=form, frames=length * 8 // (_bits(form) * channels), silent=not loud
+        rate=rate, channels=channels, format=form, frames=length // (sample_bytes(form) * channels), silent=not loud
     )
 
 
-def _bits(form: str) -> int:
-    return next(bits for (_, bits), name in _FORMATS.items() if name == form)
+def sample_bytes(form: str) -> int:
+    """Bytes of a sample in one of :data:`FORMATS`."""
+    return next(bits for (_, bits), name in _FORMATS.items() if name == form) // 8
 
 
 def _header(head: bytes, size: int) -> tuple[int, int, int, int, str] | None:
