@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from duologue.judge.emotion import EmotionJudge
     from duologue.listen.transcribe import Listener
     from duologue.remote.chat import ChatEndpoint
+    from duologue.report.emotion_gallery import EmotionTake
     from duologue.report.score_gallery import GalleryItem
+    from duologue.score.emotion.card import EmotionCard
     from duologue.score.hear import Ears
     from duologue.score.parts import Words
     from duologue.score.profiles.corrected.evaluate import Reader
@@ -105,6 +107,9 @@ def _filters(f: Any) -> Any:
 @click.option("--reference", type=FOLDER, help="Folder of the official reference, track emotion.")
 @click.option(
     "--judgements", type=FILE, help="Official judgements, JSON Lines of {dialogue_id, scores}, track emotion."
+)
+@click.option(
+    "--ear", type=FOLDER, help="Train the ear of spoken replies on these acted clips (labels.csv), track emotion."
 )
 @click.option("--judge-audio", is_flag=True, help="Send the judge audio too, track emotion.")
 @click.option(
@@ -382,16 +387,59 @@ def _emotion(corpus: Path, run: Path, *, profile: str, as_json: bool, html: Path
             allowed="corrected",
             mend="for the official profile: duologue score OFFICIAL_DIR --layout humdial --track emotion",
         )
-    if html is not None:
-        raise UserError("no page for this card", field="--html", mend="use --json")
     opened = Corpus(corpus, track="emotion", language=o["language"], scenario=o["scenario"], split=o["split"])
-    card = evaluate(opened, run)
+    card = _spoken(evaluate(opened, run), opened, run, o)
+    if html is not None:
+        from duologue.report.emotion_page import render
+
+        page = render(
+            card, _takes(opened, run, card), system=run.name, more=_figures(opened) if o["with_corpus"] else ""
+        )
+        write_atomic(html, page.encode())
+        click.echo(f"wrote {html}", err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(card), indent=1))
         return
     from duologue.report.emotion_text import card as text
 
     Console(highlight=False).print(text(card))
+    if card.spoken is not None:
+        from duologue.report.spoken_text import spoken
+
+        Console(highlight=False).print(spoken(card.spoken))
+
+
+def _spoken(card: EmotionCard, corpus: Corpus, run: Path, o: dict[str, Any]) -> EmotionCard:
+    """The card with the run's spoken replies; a run that is a file of answers has none."""
+    from duologue.listen.words import Recogniser
+    from duologue.score.emotion.answers import read_answers
+    from duologue.score.emotion.spoken import acted_ear, add_spoken, corpus_ear
+
+    if not run.is_dir():
+        return card
+    clips, listener, words_from = o["ear"], _transcriber(o), "the recogniser given by --transcribe"
+    if listener is None:
+        listener, words_from = Recogniser(THREADS), "the embedded recogniser"
+    if o["words"] == "run":
+        listener, words_from = None, "not heard: --words run"
+    return add_spoken(
+        card,
+        corpus,
+        Run(run),
+        read_answers(run),
+        make_ear=(lambda: corpus_ear(corpus)) if clips is None else (lambda: acted_ear(clips)),
+        ear_from="the corpus' train split" if clips is None else f"acted clips in {clips.name}",
+        listener=listener,
+        words_from=words_from,
+    )
+
+
+def _takes(corpus: Corpus, run: Path, card: EmotionCard) -> list[EmotionTake]:
+    from duologue.report.emotion_gallery import choose, gather
+    from duologue.score.emotion.answers import read_answers
+
+    items, answers = {(i.id, i.probe): i for i in card.items}, read_answers(run)
+    return [gather(corpus.get(id), answers, items) for id in choose(card.items)]
 
 
 def _official_ears() -> OfficialEars:

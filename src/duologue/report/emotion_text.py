@@ -12,7 +12,8 @@ from duologue.score.emotion.card import EmotionCard, TaskCell
 from duologue.score.emotion.choice_score import ChoiceScores
 from duologue.score.scorecard import Estimate
 
-_ROWS = (
+# Part of a cell, its field, what it is called.
+MEASURES = (
     ("trajectory", "exact", "whole trajectory right"),
     ("trajectory", "turn_macro_f1", "turns, macro F1"),
     ("trajectory", "edit_similarity", "1 - edit distance"),
@@ -33,6 +34,9 @@ _ROWS = (
     ("conflict", "conflict", "words and voice conflict"),
     ("conflict", "gap", "gap"),
     ("conflict", "words_win", "words win"),
+    ("soft_distance", "", "distance to soft labels"),
+    ("valence", "valence", "valence, CCC"),
+    ("arousal", "arousal", "arousal, CCC"),
 )
 
 
@@ -47,16 +51,9 @@ def shown(e: Estimate | None) -> str:
 def card(c: EmotionCard) -> Group:
     """The measures by language, then how every expected answer ended and what was wrong with the file."""
     table = Table("measure", *(cell.language for cell in c.cells), title=f"{c.corpus}, profile {c.profile}, no judge")
-    for part, name, title in _ROWS:
+    for part, name, title in MEASURES:
         if any(getattr(cell, part) is not None for cell in c.cells):
             table.add_row(title, *(shown(_of(cell, part, name)) for cell in c.cells))
-    for name, title in (
-        ("soft_distance", "distance to soft labels"),
-        ("valence", "valence, CCC"),
-        ("arousal", "arousal, CCC"),
-    ):
-        if any(getattr(cell, name) is not None for cell in c.cells):
-            table.add_row(title, *(shown(getattr(cell, name)) for cell in c.cells))
     lines: list[Any] = [table]
     for task, n in c.cells[0].expected.items():
         ended = ", ".join(f"{status} {k}" for status, k in c.cells[0].accounted[task].items())
@@ -76,7 +73,7 @@ def card(c: EmotionCard) -> Group:
 
 def _of(cell: TaskCell, part: str, name: str) -> Estimate | None:
     scores = getattr(cell, part)
-    return getattr(scores, name) if scores is not None else None
+    return scores if scores is None or isinstance(scores, Estimate) else getattr(scores, name)
 
 
 def choice(c: ChoiceScores) -> Group:

@@ -225,13 +225,14 @@ def hear(e: Expected, key: tuple[str, str | int], answers: Answers) -> Heard:
         return Heard("wrong language")
     if e.task == "trajectory":
         reading = read(value)
-        return Heard("scored" if any(reading.labels) else "nothing readable", reading)
+        return Heard("scored" if any(reading.labels) else "nothing readable", reading, value=value)
     if e.task == "reasoning":
         causes = _causes(value, e.texts)
         phrase = value if isinstance(value, str) else "; ".join(_words(c, e.texts) for c in causes)
-        return Heard("scored" if split(phrase) or causes else "nothing readable", causes=causes, phrase=phrase)
+        status: Status = "scored" if split(phrase) or causes else "nothing readable"
+        return Heard(status, causes=causes, phrase=phrase, value=value)
     label, unknown = _label(value)
-    status: Status = "scored" if label or isinstance(value, dict) else "nothing readable"
+    status = "scored" if label or isinstance(value, dict) else "nothing readable"
     return Heard(status, Reading((label,) if label else (), (), "text", unknown), label=label, value=value)
 
 
