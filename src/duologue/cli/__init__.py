@@ -34,7 +34,7 @@ VERBS = {
     "audit": "Look for a test set in training data.",
     "declare": "Declare the data and models used; check and sign that.",
     "submission": "Make, check and score a team's submission.",
-    "leaderboard": "Rank the teams of a challenge.",
+    "leaderboard": "Rank the teams of a challenge; keep its board.",
 }
 
 

@@ -25,7 +25,7 @@ from duologue.score.profiles.humdial2026.rounding import round_half_up
 from duologue.score.profiles.humdial2026.totals import delay_score
 from duologue.score.scorecard import Estimate
 
-# From here on the pairs of all teams take minutes, and no interval is computed unless it is asked for.
+# The pairs of so many teams take a quarter of a minute (5,400 items); above, intervals are computed if asked for.
 MANY = 60
 
 
