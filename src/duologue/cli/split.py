@@ -70,7 +70,8 @@ def told(r: SplitReport) -> str:
         lines.append(f"{len(r.unassigned)} unassigned, as they belong to several splits: {', '.join(r.unassigned[:5])}")
     for kind, n in r.touching.items():
         lines.append(f"kept splits touch: {n} {kind} shared, such as {r.examples[kind]}; 'duologue check' lists them")
-    lines.append(f"{r.even} strata are shared out evenly, {len(r.strata)} are not: where both cannot be, groups win")
+    winner = "groups and the splits that were there" if r.kept else "groups"
+    lines.append(f"{r.even} strata are shared out evenly, {len(r.strata)} are not: where both cannot be, {winner} win")
     for s in r.strata[:20]:
         wanted = ", ".join(f"{name} {s.held[name]} for {want:g}" for name, want in s.wanted.items())
         lines.append(f"  {s.name} ({s.size}): {wanted}")

@@ -83,7 +83,9 @@ class SplitReport(msgspec.Struct, frozen=True, kw_only=True):
     even: int
 
 
-class _Row(msgspec.Struct, gc=False):
+class Row(msgspec.Struct, gc=False):
+    """One dialogue: its split, and numbers for what it shares with others and for the strata that it counts in."""
+
     id: str
     split: Split
     links: list[int]
@@ -124,9 +126,7 @@ def split(
     own = [i for i, (kind, _) in enumerate(names) if kind in apart]
     given = {row.id: row.split for row in rows if row.split in DEALT}
     touching, examples = _touching(rows, names, set(own))
-    component = _components(rows, names, set(own))
-    torn = _spread(rows, component, set(own))
-    _deal(rows, component, torn, shares, len(strata))
+    component = assign(rows, set(own), shares)
     _write(opened, out, {row.id: row.split for row in rows}, shares, apart, progress)
     held = Counter(row.split for row in rows)
     sizes = sorted(Counter(component.tolist()).values(), reverse=True)
@@ -166,11 +166,11 @@ def _read(
     names: list[tuple[str, str]],
     strata: list[str],
     progress: Callable[[int], object],
-) -> list[_Row]:
+) -> list[Row]:
     """One row a dialogue, sorted by id, so that the order of shards has no say; fills ``names`` and ``strata``."""
     number: dict[tuple[str, str], int] = {}
     places: dict[str, int] = {}
-    rows: list[_Row] = []
+    rows: list[Row] = []
     said: list[int] = []
     sketches: list[bytes] = []
     for item in opened:
@@ -182,7 +182,7 @@ def _read(
         for _, text in sayings(d):
             said.append(len(rows))
             sketches.append(sketch(text).tobytes())
-        rows.append(_Row(d.id, now, found, where))
+        rows.append(Row(d.id, now, found, where))
         progress(1)
     for a, b in _alike(opened, rows, said, sketches):
         link = ("words", f"nearly {min(rows[a].id, rows[b].id)}")
@@ -194,7 +194,7 @@ def _read(
     return rows
 
 
-def _alike(opened: Corpus, rows: list[_Row], said: list[int], sketches: list[bytes]) -> Iterator[tuple[int, int]]:
+def _alike(opened: Corpus, rows: list[Row], said: list[int], sketches: list[bytes]) -> Iterator[tuple[int, int]]:
     """Pairs of rows that say nearly the same words."""
     if not said:
         return
@@ -213,7 +213,7 @@ def _alike(opened: Corpus, rows: list[_Row], said: list[int], sketches: list[byt
             yield a, b
 
 
-def _none_gone(earlier: Mapping[str, Split], rows: Sequence[_Row]) -> None:
+def _none_gone(earlier: Mapping[str, Split], rows: Sequence[Row]) -> None:
     """UserError where an earlier deal holds what the corpus no longer does: it would be no growth of it."""
     missing = sorted(set(earlier) - {row.id for row in rows})
     if missing:
@@ -236,7 +236,18 @@ def _strata_of(d: Dialogue) -> Iterator[str]:
         yield f"{d.track} {label}"
 
 
-def _components(rows: Sequence[_Row], names: Sequence[tuple[str, str]], own: set[int]) -> Ints:
+def assign(rows: list[Row], own: set[int], shares: Mapping[Dealt, float]) -> Ints:
+    """Give every row a split, as the module says, by the links in ``own``; gives the component [n] of each row.
+
+    ``rows`` are sorted by id; those that lie in a split already are not moved.
+    """
+    component = _components(rows, own)
+    torn = _spread(rows, component, own)
+    _deal(rows, component, torn, shares)
+    return component
+
+
+def _components(rows: Sequence[Row], own: set[int]) -> Ints:
     """The component of each row, by the links in ``own``."""
     first: dict[int, int] = {}
     pairs = [(first.setdefault(k, i), i) for i, row in enumerate(rows) for k in row.links if k in own]
@@ -244,7 +255,7 @@ def _components(rows: Sequence[_Row], names: Sequence[tuple[str, str]], own: set
 
 
 def _touching(
-    rows: Sequence[_Row], names: Sequence[tuple[str, str]], own: set[int]
+    rows: Sequence[Row], names: Sequence[tuple[str, str]], own: set[int]
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Links that what is already dealt shares between splits, by kind, and one of each."""
     seen: dict[int, Split] = {}
@@ -261,7 +272,7 @@ def _touching(
     return {k: counts[k] for k in APART if counts[k]}, examples
 
 
-def _spread(rows: list[_Row], component: Ints, own: set[int]) -> set[int]:
+def _spread(rows: list[Row], component: Ints, own: set[int]) -> set[int]:
     """Let new dialogues join the split that their component lies in; gives the components that lie in several.
 
     In a component of several splits a new dialogue joins the one split that it touches, in order of ids, over and over
@@ -271,7 +282,7 @@ def _spread(rows: list[_Row], component: Ints, own: set[int]) -> set[int]:
     for row, c in zip(rows, component.tolist(), strict=True):
         if row.split in DEALT:
             lies[c].add(row.split)
-    torn: list[_Row] = []
+    torn: list[Row] = []
     splits_of: dict[int, set[Split]] = defaultdict(set)
     for row, c in zip(rows, component.tolist(), strict=True):
         if len(lies[c]) == 1 and row.split not in DEALT:
@@ -295,11 +306,12 @@ def _spread(rows: list[_Row], component: Ints, own: set[int]) -> set[int]:
     return {c for c, found in lies.items() if len(found) > 1}
 
 
-def _deal(rows: list[_Row], component: Ints, torn: set[int], shares: Mapping[Dealt, float], count: int) -> None:
+def _deal(rows: list[Row], component: Ints, torn: set[int], shares: Mapping[Dealt, float]) -> None:
     """Deal the components that lie nowhere yet."""
+    count = 1 + max((s for row in rows for s in row.strata), default=-1)
     size = np.zeros(count)
     held = {s: np.zeros(count) for s in DEALT}
-    free: dict[int, list[_Row]] = defaultdict(list)
+    free: dict[int, list[Row]] = defaultdict(list)
     for row, c in zip(rows, component.tolist(), strict=True):
         if row.split in DEALT:
             for s in row.strata:
@@ -330,7 +342,7 @@ def _deal(rows: list[_Row], component: Ints, torn: set[int], shares: Mapping[Dea
             row.split = chosen
 
 
-def _strata(rows: Sequence[_Row], names: Sequence[str], shares: Mapping[Dealt, float]) -> list[Stratum]:
+def _strata(rows: Sequence[Row], names: Sequence[str], shares: Mapping[Dealt, float]) -> list[Stratum]:
     held: list[Counter[str]] = [Counter() for _ in names]
     for row in rows:
         if row.split in DEALT:
@@ -354,7 +366,7 @@ def _strata(rows: Sequence[_Row], names: Sequence[str], shares: Mapping[Dealt, f
     return out
 
 
-def _largest(rows: Sequence[_Row], names: Sequence[tuple[str, str]], component: Ints, apart: Sequence[str]) -> Largest:
+def _largest(rows: Sequence[Row], names: Sequence[tuple[str, str]], component: Ints, apart: Sequence[str]) -> Largest:
     if not len(rows):
         return Largest(size=0, shares=(), without={})
     biggest, size = Counter(component.tolist()).most_common(1)[0]
@@ -364,7 +376,7 @@ def _largest(rows: Sequence[_Row], names: Sequence[tuple[str, str]], component: 
     without = {}
     for kind in apart if size > 1 else ():
         rest = {k for k, (name, _) in enumerate(names) if name in kinds and name != kind}
-        left = Counter(_components(members, names, rest).tolist()).most_common(1)[0][1]
+        left = Counter(_components(members, rest).tolist()).most_common(1)[0][1]
         if left < size:
             without[kind] = left
     return Largest(size=size, shares=tuple(shared), without=without)
