@@ -121,6 +121,8 @@ def _filters(f: Any) -> Any:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 @click.option("--html", type=FILE, help="Write a page with figures, timelines and audio.")
+@click.option("--emotion-run", type=FOLDER, help="Add track 1 to the page of track 2: a folder with answers.jsonl.")
+@click.option("--emotion-split", help="Split that --emotion-run answers, where it is another.")
 @click.option("--with-corpus", is_flag=True, help="Add the figures of the corpus to the page.")
 @click.option("--tags", type=FILE, help="Official tags, JSON Lines of {id, tag}, for humdial2026.")
 @click.option("--key", type=FILE, help="Key file of a shuffled official test set.")
@@ -356,7 +358,9 @@ def _corrected(corpus: Corpus, run: Run, *, as_json: bool, html: Path | None, **
         from duologue.report.score_page import render
 
         shown = _gallery(corpus, run, card, [i.id for i in choose(card.items)], ears)
-        write_atomic(html, render(card, shown, more=_figures(corpus) if o["with_corpus"] else "").encode())
+        more = _track_1(corpus, o["emotion_run"], o) if o["emotion_run"] is not None else ""
+        more += _figures(corpus) if o["with_corpus"] else ""
+        write_atomic(html, render(card, shown, more=more).encode())
         click.echo(f"wrote {html}", err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(card), indent=1))
@@ -364,6 +368,17 @@ def _corrected(corpus: Corpus, run: Run, *, as_json: bool, html: Path | None, **
         from duologue.report.score_text import scorecard
 
         Console(highlight=False).print(scorecard(card))
+
+
+def _track_1(corpus: Corpus, run: Path, o: dict[str, Any]) -> str:
+    """Track 1's part of a page that shows both."""
+    from duologue.report.emotion_page import body
+    from duologue.score.emotion.evaluate import evaluate
+
+    split = o["emotion_split"] or o["split"]
+    opened = Corpus(corpus.root, track="emotion", language=o["language"], split=split)
+    card = _spoken(evaluate(opened, run), opened, run, o)
+    return body(card, _takes(opened, run, card), system=run.name)
 
 
 def _figures(corpus: Corpus) -> str:
