@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import random
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from duologue.challenge.board.challenge import Challenge, Phase
 from duologue.challenge.board.database import Database, url_of
 from duologue.challenge.board.sheets.duplex_official import OfficialDuplexSheet
 from duologue.challenge.board.sheets.emotion_official import OfficialEmotionSheet
+from duologue.challenge.board.sheets.kinds import KINDS
 from duologue.challenge.board.sheets.sheet import Anchors
 from duologue.challenge.board.standing import PhaseStanding, standings
 from duologue.corpus.event import INTERRUPTION
@@ -248,3 +253,51 @@ def test_track_one_without_a_judge(tmp_path: Path) -> None:
     assert totals(board) == {"A": 0.5}
     board.withdraw("final", ["d1"], why="the whole dialogue", by="A. Chair", now=NOON)
     assert board.events()[-1].data["items"] == ["d1/reasoning", "d1/trajectory"]
+
+
+# -- broken cards ----------------------------------------------------------------------------------------------------
+
+CARDS = {
+    ("duplex", "corrected"): board_cards.corrected([0.1, 0.5, 0.3, 0.9]),
+    ("duplex", "humdial2026"): board_cards.official(board_cards.official_items(1, per_cell=1)),
+    ("emotion", "humdial2026"): board_cards.judged(1, dialogues=2),
+    ("emotion", "corrected"): board_cards.answered({(d, "trajectory", "en"): True for d in "ab"}),
+}
+ODD = (None, True, 0, -1, 1e308, -1e308, 1e-308, 2**70, "", "x", "\0", "a" * 300, [], {}, [[1, 2]], {"a": 1}, 0.5, "zh")
+
+
+def _places(x: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    entries = x.items() if isinstance(x, dict) else enumerate(x) if isinstance(x, list) else ()
+    for key, value in entries:
+        yield (*path, key)
+        yield from _places(value, (*path, key))
+
+
+@pytest.mark.parametrize("kind", CARDS)
+def test_a_broken_card_is_refused_or_can_be_ranked(kind: tuple[str, str]) -> None:
+    rng = random.Random(1)
+    places = list(_places(json.loads(CARDS[kind])))
+    outcomes = Counter[str]()
+    for _ in range(200):
+        card = json.loads(CARDS[kind])
+        *way, last = rng.choice(places)
+        at = card
+        for key in way:
+            at = at[key]
+        if rng.random() < 0.2:
+            del at[last]
+        else:
+            at[last] = rng.choice(ODD)
+        try:
+            sheet = KINDS[kind].read(json.dumps(card).encode())
+        except UserError:
+            outcomes["refused"] += 1
+            continue
+        # Whatever is let in can be stored, read back, ranked, and rescored without an item.
+        again = KINDS[kind].load((row for _, row in sheet.rows()), sheet.fixed)
+        assert again.parts() == sheet.parts()
+        for without in ((), tuple(sheet.items)[:1]):
+            sheet.total(sheet.parts(without), Anchors())
+            sheet.sample(without, Anchors())
+        outcomes["ranked"] += 1
+    assert outcomes["refused"] > 50 and outcomes["ranked"] > 10
