@@ -12,7 +12,7 @@ from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.read import OpenDialogue
 from duologue.score.emotion.answers import Answers
 from duologue.score.emotion.card import EmotionItem
-from duologue.score.emotion.evaluate import Expected, Heard, expected, hear, key_of
+from duologue.score.emotion.evaluate import TASKS, Expected, Heard, expected, hear, key_of
 
 # What is longer is cut, so that a page of long meetings stays small.
 LONGEST = 90.0
@@ -48,8 +48,8 @@ class EmotionTake:
 def choose(items: Sequence[EmotionItem], *, worst: int = 9, best: int = 3) -> list[str]:
     """Ids of the worst dialogues, then of a few of the best.
 
-    Tasks take turns, and within a task languages, so that none is hidden by one that fails throughout. Among equals
-    those with something to show (an answer that was read) come first, then the smaller id.
+    Tasks and languages take turns, so that none is hidden by one that fails throughout; they are shown task by task.
+    Among equals those with something to show (an answer that was read) come first, then the smaller id.
     """
     read = sorted(items, key=lambda i: (i.score, i.status != "scored", i.id))
     bad = _in_turn(read, worst, set())
@@ -67,7 +67,8 @@ def _in_turn(items: Sequence[EmotionItem], count: int, taken: set[str]) -> list[
             met.add(i.id)
             seen[i.task, i.language] = turn = seen.get((i.task, i.language), 0) + 1
             ranked.append((turn, place, i.id))
-    return [id for _, _, id in sorted(sorted(ranked)[:count], key=lambda r: r[1])]
+    task = {i.id: TASKS.index(i.task) for i in reversed(items)}
+    return [id for _, _, id in sorted(sorted(ranked)[:count], key=lambda r: (task[r[2]], r[1]))]
 
 
 def gather(item: OpenDialogue, answers: Answers, items: Mapping[tuple[str, str], EmotionItem]) -> EmotionTake:

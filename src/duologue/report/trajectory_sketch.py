@@ -55,7 +55,7 @@ def sketch(take: EmotionTake, turns: Sequence[int], gold: Sequence[str], told: S
     known = {c.label: -c.valence for c in DUOLOGUE.classes}
     shown = sorted({*gold, *told} - {""}, key=lambda label: (known.get(label, 9.0), label))
     rows = {label: 16.0 + _ROW * k for k, label in enumerate(shown)}
-    bottom = 8 + _ROW * max(len(shown), 1)
+    bottom = 8 + _ROW * len(shown)
     body = [
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:g}" y2="{y:g}"/>'
         f'<text class="soft" x="0" y="{y + 4:g}">{html(label)}</text>'
@@ -77,7 +77,7 @@ def sketch(take: EmotionTake, turns: Sequence[int], gold: Sequence[str], told: S
             f'style="fill:{COLOUR["passed" if colour == "passed" else "failed"]}">{sign}</text>'
         )
         body.append(f"<g>{marks}<title>{html(name)}</title></g>")
-    y = bottom + 22.0
+    y = bottom + (22.0 if turns else 0.0)
     if not timed:
         for x, turn in zip(xs, turns, strict=True):
             body.append(f'<text class="soft" x="{x:.1f}" y="{y + 10:g}" text-anchor="middle">turn {turn}</text>')
