@@ -167,7 +167,7 @@ def _acted(model: Model, clips: Sequence[Example]) -> list[Result]:
     for cue in CUES:
         c = model.classifiers.get(("emotion", "en", cue))
         if c is not None and (cue != "words" or any(clip.text for clip in clips)):
-            found.append(_result(ACTED, "en", cue, gold, c.tell(clips), clusters))
+            found.append(_result(ACTED, "en", cue, gold, c.tell(clips), clusters, model.chosen("emotion", "en") is c))
     if len(set(clusters["speaker"])) > 1:
         told = actors_left_out(clips)
         found.append(_result(f"{ACTED}, trained on other actors", "en", "voice", gold, told, clusters))
