@@ -62,6 +62,24 @@ def test_new_fill_pack_check_score(duplex_corpus: Path, tmp_path: Path) -> None:
     assert len(card["items"]) == test
 
 
+def test_a_sealed_test_set(duplex_corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cryptography", reason="sealing needs the extra 'protect'")
+    pytest.importorskip("onnxruntime", reason="scoring needs the speech detector")
+    public, key, answers = tmp_path / "public", tmp_path / "test.key", tmp_path / "answers"
+    run("seal", "--new-key", "--key", key)
+    run("seal", duplex_corpus, "-o", public, "--key", key)
+    run("unseal", public, "--key", key, "-o", answers)
+    mine, packed = tmp_path / "mine", tmp_path / "mine.zip"
+    run("submission", "new", mine, "--against", public)
+    _fill(mine)
+    run("submission", "pack", mine, packed, "--against", public)
+    sealed = ("--against", public, "--seal-key", key, "--corpus", answers)
+    card = json.loads(run("submission", "score", packed, *sealed, "--", "--json").stdout)
+    ids = {item.dialogue.id for item in Corpus(answers)}
+    assert {i["id"] for i in card["items"]} == ids
+    assert not any("no output" in json.dumps(i) for i in card["items"])
+
+
 def test_a_refused_submission_is_not_scored(duplex_corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(sound(OWN).bytes()[:-7])
     run("submission", "score", tmp_path / "bad.zip", "--against", duplex_corpus, code=1)

@@ -119,9 +119,16 @@ def check(file: Path, against: Path, rules: Path | None, as_json: bool, **o: Any
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @_expected
 @click.option("--corpus", type=PATH, help="What to score by, where --against is something else.")
+@click.option("--seal-key", type=FILE, help="Key of the sealed test set that --against names; --corpus is it unsealed.")
 @click.option("--rules", type=FILE, help="What the challenge asks of audio, report and declaration (YAML).")
 def score(
-    file: Path, options: tuple[str, ...], against: Path, corpus: Path | None, rules: Path | None, **o: Any
+    file: Path,
+    options: tuple[str, ...],
+    against: Path,
+    corpus: Path | None,
+    seal_key: Path | None,
+    rules: Path | None,
+    **o: Any,
 ) -> None:
     """Check the zip FILE, unpack it in a private temporary folder and score it there; exit 1 where it is refused.
 
@@ -130,10 +137,11 @@ def score(
     \b
     Examples:  duologue submission score mine.zip --against data/demo -- --json
                duologue submission score HD-Track2.zip --against HD-Track2-Test -- --key key.jsonl
+               duologue submission score mine.zip --against public --seal-key test.key --corpus answers
     """
     from duologue.challenge.submission.rules import read_rules
     from duologue.challenge.submission.sandbox import unpacked
-    from duologue.challenge.submission.scoring import arguments
+    from duologue.challenge.submission.scoring import arguments, named
     from duologue.cli.score import command as scorer
 
     expected = _read(against, o)
@@ -141,6 +149,8 @@ def score(
         if run is None:
             _print(report, err=True)
             raise click.exceptions.Exit(1)
+        if seal_key is not None:
+            run = named(against, run, seal_key)
         scorer.main(
             args=[*arguments(expected, corpus or against, run, o), *options],
             prog_name="duologue score",
