@@ -107,7 +107,9 @@ def test_no_answer_or_name_of_the_original_is_in_any_public_file(
     secrets: set[str] = set()
     for item in open_corpus(answers):
         d = item.dialogue
-        secrets |= {d.id, *(a.sha256 for a in d.audio), *(a.pcm_sha256 for a in d.audio), d.canary}
+        # The samples of a file that holds the user alone are public, and so is their hash.
+        secrets |= {a.pcm_sha256 for a in d.audio if len(a.channels) > 1}
+        secrets |= {d.id, d.canary, *(a.sha256 for a in d.audio)}
         secrets |= {t.text for t in d.turns} | {s.id for s in d.speakers} | {s.seed for s in d.provenance.steps}
         secrets |= {v for values in d.groups.values() for v in values}
         secrets |= {p.answer for p in d.probes} | {p.reference for p in d.probes} | {p.question for p in d.probes}
