@@ -89,7 +89,7 @@ def build(
     writer = writer_of(recipe)
     plan = Plan(recipe, writer, voices, seal_key)
     with Site(out) as site:
-        site.begin(recipe, _manifest(recipe, plan.pools, writer, voices, notices, seal_key))
+        site.begin(recipe, manifest_of(recipe, plan.pools, writer, voices, notices, seal_key))
         finished = site.finished(workers)
         work = _Work(site, plan, finished)
         made, made_seconds, made_audio = 0, 0.0, 0.0
@@ -227,7 +227,7 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _manifest(
+def manifest_of(
     recipe: Recipe,
     pools: Pools,
     writer: Writer,
