@@ -8,6 +8,7 @@ worth a look without comparing all with all; what it finds is compared exactly.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import combinations
@@ -32,14 +33,15 @@ SKETCH = _BANDS * _ROWS
 _WORTH = NEAR - 0.16
 # Of each group that shares a band, so many of each split are compared.
 _COMPARED = 4
+_WORD, _HANZI = re.compile(r"[^\W_]+"), re.compile("[\u3400-\u9fff]")
 _ODD = np.random.Generator(np.random.PCG64(20_260_101)).integers(0, 2**63, (2, SKETCH), dtype=np.uint64) * 2 + 1
 
 
 def folded(text: str) -> tuple[str, float]:
     """Letters and digits of a text, case folded, and how many words they are (a hanzi counts as 0.6 of one)."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    pieces = "".join(c if c.isalnum() else " " for c in plain).split()
-    count = sum(HANZI * sum("\u3400" <= c <= "\u9fff" for c in p) or 1 for p in pieces)
+    pieces = _WORD.findall(plain)
+    count = sum(1 if p.isascii() else HANZI * len(_HANZI.findall(p)) or 1 for p in pieces)
     return "".join(pieces), count
 
 
