@@ -1,8 +1,10 @@
 """The baseline system, called live over the Realtime protocol on loopback, beside degenerate systems on the same items.
 
 python benchmarks/baseline.py CORPUS [--per-cell 4] [--split test] [--systems mute,never_stops] [--out RUN]
+python benchmarks/baseline.py CORPUS --faults all [--mode adaptive]
 
-The baseline runs in a process of its own and hears only the user's audio, paced in real time (mode "fixed"). Each
+The baseline runs in a process of its own and hears only the user's audio, paced in real time. --faults calls it with
+one fault as well: what it knows and says is the same, so that only behaviour makes the difference. Each
 scenario, position and language of the corpus gives up to --per-cell items, chosen by the hash of their ids. All
 systems are scored by the corrected profile; the words of the baseline are those of its own transcript, those of the
 degenerate systems are known from the corpus. What depends on the machine's load is printed with the load.
@@ -22,8 +24,10 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from duologue.cli.run import source_of
 from duologue.corpus.read import Corpus
 from duologue.corpus.run import Run
+from duologue.listen.silero import FRAME, RATE
 from duologue.live.call import CallSettings
 from duologue.live.run import RunSettings, run
 from duologue.score.parts import ears
@@ -32,23 +36,85 @@ from duologue.score.profiles.humdial2026.ears import OfficialEars
 from duologue.score.scorecard import Scorecard
 from duologue.score.selfcheck import sample, selfcheck
 from duologue.score.text_reader import reader_of
+from duologue.systems.baseline import server
+from duologue.systems.baseline.agent import Agent, Line, Parts, _Turn
+from duologue.systems.baseline.manager import SORRY, Decision, Floor, Manager
 from duologue.systems.degenerate import DEGENERATE
 from duologue.systems.spec import open_system
 
-SERVE = "import sys; from duologue.systems.baseline import serve; serve(port=0, voice=sys.argv[1])"
+
+class AlwaysStops(Agent):
+    """Falls silent for any sound, for good."""
+
+    async def _over(self, turn: _Turn, silence: float) -> None:
+        if turn.voiced * FRAME >= 0.2 * RATE:
+            await self._hold(turn)
+
+    async def _resume(self) -> None:
+        pass
 
 
-def call_all(items: list, folder: Path, corpus: Corpus, sessions: int, voice: str) -> tuple[float, float]:
+class NeverStops(Agent):
+    """Says to its end what it has begun, whatever is said meanwhile."""
+
+    async def _over(self, turn: _Turn, silence: float) -> None:
+        pass
+
+    async def _conclude(self, turn: _Turn) -> None:
+        if not self.speaking:
+            await super()._conclude(turn)
+
+
+class _Obliging(Manager):
+    def decide(self, text: str, language: str, floor: Floor = Floor()) -> Decision:
+        decision = super().decide(text, language, floor)
+        if decision.move != "ignore" or not text:
+            return decision
+        found = self._search(text, language)
+        said = self._answer(found, "matter", language) if found else SORRY[language]
+        return Decision(move="say", act="matter", text=said, evidence=decision.evidence)
+
+
+class AnswersEveryone(Agent):
+    """Replies to bystanders, asides and signals too."""
+
+    def __init__(self, parts: Parts, line: Line, manager: Manager) -> None:
+        super().__init__(parts, line, _Obliging(meaning=parts.meaning))
+
+    def _is_stranger(self, turn: _Turn) -> bool:
+        return False
+
+
+FAULTS = {"always_stops": AlwaysStops, "never_stops": NeverStops, "answers_everyone": AnswersEveryone}
+
+
+def serve_faulty(fault: str, voice: str, port: int = 0) -> None:
+    if fault:
+        server.Agent = FAULTS[fault]
+    server.serve(port=port, voice=voice)
+
+
+def call_all(items: list, folder: Path, corpus: Corpus, given: argparse.Namespace, fault: str) -> tuple[float, float]:
     """Call the baseline on ``items``; wall seconds and the server's CPU seconds."""
-    with subprocess.Popen([sys.executable, "-c", SERVE, voice], stdout=subprocess.PIPE, text=True) as server:
-        spec = server.stdout.readline().strip()
-        began, spent = time.monotonic(), _cpu(server.pid)
-        settings = RunSettings(sessions=sessions, call=CallSettings(tail=8.0))
-        summary = asyncio.run(
-            run(open_system(spec), items, folder, settings, corpus_sha256=corpus.manifest.corpus_sha256)
+    command = [sys.executable, __file__, "--serve", fault, "--voice", given.voice]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        spec = process.stdout.readline().strip()
+        began, spent = time.monotonic(), _cpu(process.pid)
+        source, kept = source_of(given.mode, None)
+        tail = 0.2 if given.mode == "adaptive" else 8.0
+        work = run(
+            open_system(spec),
+            items,
+            folder,
+            RunSettings(sessions=given.sessions, call=CallSettings(tail=tail)),
+            mode=given.mode,
+            source=source,
+            corpus_sha256=corpus.manifest.corpus_sha256,
+            parameters=kept,
         )
-        spent = _cpu(server.pid) - spent
-        server.terminate()
+        summary = asyncio.run(work)
+        spent = _cpu(process.pid) - spent
+        process.terminate()
     print(f"calls: {summary.counts} {summary.first_why or ''}")
     return time.monotonic() - began, spent
 
@@ -108,27 +174,36 @@ def main() -> None:
     parser.add_argument("--systems", default="all", help="degenerate systems to compare with: names, all or none")
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--voice", default="espeak")
+    parser.add_argument("--mode", choices=["fixed", "adaptive"], default="adaptive")
+    parser.add_argument("--faults", default="", help=f"also call it with these faults: {', '.join(FAULTS)} or all")
+    parser.add_argument("--serve", metavar="FAULT", help="only serve it, with this fault, or none for ''")
     parser.add_argument("--costs", action="store_true", help="only print what an answer costs in CPU time")
     parser.add_argument("--out", type=Path, help="keep the run here (it is continued where it has begun)")
     given = parser.parse_args()
+    if given.serve is not None:
+        serve_faulty(given.serve, given.voice)
+        return
     if given.costs:
         show_costs(given.voice)
         return
     corpus = Corpus(given.corpus, track="duplex", split=given.split)
     items = sample(expected(corpus, Options()), given.per_cell)
     ids = {i.id for i in items}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = given.out or Path(temporary) / "run"
-        before = os.getloadavg()[0]
-        wall, cpu = call_all(items, folder, corpus, given.sessions, given.voice)
-        print(f"{len(items)} items, {wall:.0f} s, server's CPU {cpu:.0f} s", end=", ")
-        print(f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after on {os.cpu_count()} cores")
-        reader = reader_of(corpus)
-        card = evaluate(corpus, Run(folder), ears("auto"), reader, Options(keep=lambda item: item.id in ids))
-    print(f"{'system':22}utility  behav  speed  relev")
-    whole = next(c for c in card.cells if (c.scenario, c.language) == ("all", "all"))
-    show("baseline", card.headline.value, *(e.value for e in (whole.behaviour, whole.speed, whole.relevance)))
-    show_card(card)
+    reader = reader_of(corpus)
+    wanted = tuple(FAULTS) if given.faults == "all" else tuple(f for f in given.faults.split(",") if f)
+    for fault in ("", *wanted):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = given.out / (fault or "baseline") if given.out else Path(temporary) / "run"
+            before = os.getloadavg()[0]
+            wall, cpu = call_all(items, folder, corpus, given, fault)
+            print(f"{len(items)} items, {wall:.0f} s, server's CPU {cpu:.0f} s", end=", ")
+            print(f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after on {os.cpu_count()} cores")
+            card = evaluate(corpus, Run(folder), ears("auto"), reader, Options(keep=lambda item: item.id in ids))
+        print(f"{'system':22}utility  behav  speed  relev")
+        whole = next(c for c in card.cells if (c.scenario, c.language) == ("all", "all"))
+        name = f"baseline, {fault}" if fault else "baseline"
+        show(name, card.headline.value, *(e.value for e in (whole.behaviour, whole.speed, whole.relevance)))
+        show_card(card)
     if given.systems == "none":
         return
     from duologue.listen.speech import SpeechDetector

@@ -154,6 +154,55 @@ def test_bad_messages_are_answered_with_errors_and_the_call_goes_on(server):
             kinds.append(json.loads(ws.recv())["type"])
 
 
+class Deaf:
+    """A recogniser that has no memory left, as ctranslate2 says it."""
+
+    def hear(self, samples, language=None, lean=0.0):
+        raise RuntimeError("CUDA failed with error out of memory")
+
+
+class Mute:
+    def speak(self, text, language):
+        raise UserError("espeak-ng does not start")
+
+
+class Knows:
+    """A recogniser that always hears the same."""
+
+    def hear(self, samples, language=None, lean=0.0):
+        from duologue.systems.baseline.recognise import Utterance
+
+        return Utterance(text="How do bees make honey?", language="en")
+
+
+@pytest.mark.parametrize(
+    "parts, said",
+    [
+        ({"recogniser": Deaf()}, "could not be recognised"),
+        ({"recogniser": Knows(), "voice": Mute()}, "could not be said"),
+    ],
+)
+def test_a_part_that_fails_is_told_to_the_client_and_the_call_goes_on(server, monkeypatch, parts, said):
+    import msgspec
+
+    from duologue.systems.baseline import server as module
+
+    made = module.Agent
+
+    def broken(own, line, manager):
+        return made(msgspec.structs.replace(own, **parts), line, manager)
+
+    monkeypatch.setattr(module, "Agent", broken)
+    person = Person((0, speech("How do bees make honey?", "en", "en-us+m2")), seconds=6)
+    recording = talk(server, person)
+    errors = [e.raw["error"] for e in recording.events if e.name == "error"]
+    assert errors and all(e["type"] == "server_error" and said in e["message"] for e in errors)
+    # Every frame was taken all the same, and nothing is left open.
+    assert recording.failure is None and len(recording.user) >= 6 * 16_000
+    names = [e.name for e in recording.events]
+    assert names.count("response.created") == names.count("response.done")
+
+
 def test_what_is_wrong_is_said_before_it_listens():
     with pytest.raises(UserError, match="espeak, kokoro"), Baseline(Settings(voice="nobody")):
         pass

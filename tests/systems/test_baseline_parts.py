@@ -9,9 +9,17 @@ import pytest
 import soxr
 
 from duologue.errors import MissingPartError, UserError
-from duologue.systems.baseline.knowledge import CLEAR, entries, search
+from duologue.systems.baseline.knowledge import CLEAR, Meaning, entries, search
 from duologue.systems.baseline.manager import Floor, Manager
-from duologue.systems.baseline.turn_end import BROKEN_OFF, CLAUSE, QUESTION, UNKNOWN, SmartTurn, patience
+from duologue.systems.baseline.turn_end import (
+    BROKEN_OFF,
+    CLAUSE,
+    QUESTION,
+    UNKNOWN,
+    SmartTurn,
+    leaves_open,
+    patience,
+)
 from duologue.systems.baseline.voiceprint import SAME, voiceprint
 from duologue.systems.baseline.wording import act, asks, backchannel, to_others, unfinished
 
@@ -274,7 +282,11 @@ def test_a_language_model_answers_in_place_of_the_knowledge():
         return "By all means."
 
     m = Manager(model)
-    assert told(m, "Should I learn to juggle?") == "By all means."
+    decision = m.decide("Should I learn to juggle?", "en")
+    # Deciding asks nobody, so that nothing waits for a slow model.
+    assert decision.composed and decision.move == "say" and not asked
+    m.said(decision, "Should I learn to juggle?", "en")
+    assert m.compose("en") == "By all means."
     assert asked == [(("user", "Should I learn to juggle?"), "en")]
     # What is no matter is still decided by rules: the model is not asked.
     assert m.decide("Stop talking.", "en").move == "silence" and len(asked) == 1
@@ -288,3 +300,61 @@ def test_wrong_settings_are_refused():
         Settings(language="fr")
     with pytest.raises(UserError, match="espeak, kokoro"):
         Speaker("nobody")
+
+
+@pytest.mark.parametrize(
+    "text, language, kind",
+    [
+        ("Hold on, how much is it in winter?", "en", "matter"),
+        ("Can you stop talking?", "en", "stop"),
+        ("There is no need to go on.", "en", "stop"),
+        ("Please go on.", "en", "continue"),
+        ("Okay, how long does it take?", "en", "matter"),
+        ("稍等，冬天要多少钱？", "zh", "matter"),
+        ("不用继续了。", "zh", "stop"),
+        ("小婷在哪儿买的菜？", "zh", "matter"),
+    ],
+)
+def test_a_request_is_told_from_a_question_that_holds_its_words(text, language, kind):
+    assert act(text, language) == kind
+
+
+def test_a_question_before_a_remark_is_still_a_question():
+    m = Manager()
+    assert m.decide("How do I get glue off a window? I am a bit lost.", "en").move == "say"
+    assert m.decide("It was a long day. I am a bit lost.", "en").move == "ignore"
+
+
+def test_the_first_remark_has_to_be_clearer_than_a_later_one():
+    m = Manager()
+    # One word of a matter, no question: a bystander's as likely as the user's.
+    assert m.decide("Look at that puppy over there.", "en", Floor(known=False)).move == "ignore"
+    assert m.decide("I lie awake at night and cannot sleep.", "en", Floor(known=False)).move == "say"
+    assert m.decide("Look at that puppy over there.", "en", Floor(known=True)).move == "say"
+
+
+def test_a_long_question_that_holds_a_request_is_answered():
+    m = Manager()
+    text = "My phone battery drains by noon, how do I make it last longer? Just keep it short."
+    assert "charge" in m.decide(text, "en").text
+
+
+def test_meaning_finds_what_is_asked_in_other_words_than_the_entry_has():
+    from duologue.language.meaning import SentenceEncoder
+
+    meaning = Meaning(SentenceEncoder())
+    try:
+        meaning.load("en")
+    except MissingPartError as error:
+        pytest.skip(str(error))
+    text = "What can I do so that she tastes the carrots?"
+    # No entry on food lists a word of it.
+    assert search(text, "en")[0][1].topic != "cooking"
+    best = search(text, "en", meaning=meaning)[0][1]
+    assert best.topic == "cooking" and search(text, "en", meaning=meaning)[0][1] is best
+    assert "charge" in search("The battery of my phone", "en", meaning=meaning)[0][1].answer
+
+
+def test_how_it_sounds_is_asked_only_where_the_words_leave_it_open():
+    assert leaves_open("I lie awake at night.", "en")
+    assert not leaves_open("What can I do?", "en") and not leaves_open("I would like to go to", "en")

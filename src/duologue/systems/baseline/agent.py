@@ -20,24 +20,29 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from duologue.errors import UserError
 from duologue.listen.silero import FRAME, Silero
 from duologue.listen.silero import RATE as EAR_RATE
 from duologue.systems.arrival import Int16
+from duologue.systems.baseline.knowledge import Meaning
 from duologue.systems.baseline.manager import SORRY, Decision, Floor, Manager
 from duologue.systems.baseline.mouth import RATE, Spoken, sentences
 from duologue.systems.baseline.recognise import Utterance
-from duologue.systems.baseline.turn_end import patience
+from duologue.systems.baseline.turn_end import leaves_open, patience
 from duologue.systems.baseline.voiceprint import SAME, SAME_SHORT, VoicePrint, voiceprint
 
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+# What a network or a voice fails with while it computes: its own runtime's errors, no memory, a part that went missing.
+_FAILURES = (RuntimeError, MemoryError, UserError)
 
 _SPEECH, _SILENCE = 0.5, 0.35
 # Seconds: of speech before it counts; kept before it; of silence before the words are asked for.
 _LEAST, _BEFORE, _PEEK = 0.1, 0.3, 0.2
-# Speech over an answer: seconds after which the words so far are asked for, and after which it is held back.
-_EARLY, HOLD = 0.65, 1.3
+# Speech over an answer: seconds after which the words so far are asked for, and after which it is held back; a
+# listener's signal does not go on for longer than the last.
+_EARLY, HOLD, _SIGNAL = 0.4, 0.8, 1.3
 # Speech that begins so soon after an answer of ours belongs to the turn that we had taken for over, if it was not long
 # before; it stops us after so much speech.
 _TOO_SOON, _JUST_ENDED, _YIELD = 0.8, 2.2, 0.6
@@ -69,6 +74,8 @@ class Line(Protocol):
 
     async def finish(self, *, cancelled: bool) -> None: ...
 
+    async def failed(self, what: str) -> None: ...
+
 
 class Recogniser(Protocol):
     def hear(self, samples: Floats, language: str | None = None, lean: float = 0.0) -> Utterance: ...
@@ -80,7 +87,8 @@ class Synthesiser(Protocol):
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the calls of a server share. ``ears`` and ``lips`` are executors of one thread each: the recogniser's and
-    the voice's, so that frames keep flowing. ``sounds_over`` may be None; ``language`` "" lets the recogniser tell."""
+    the voice's, so that frames keep flowing. ``sounds_over`` and ``meaning`` may be None; ``language`` "" lets the
+    recogniser tell."""
 
     silero: Silero
     recogniser: Recogniser
@@ -89,6 +97,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     ears: Executor
     lips: Executor
     language: str = ""
+    meaning: Meaning | None = None
 
 
 class _Turn:
@@ -144,6 +153,8 @@ class Agent:
 
     def __init__(self, parts: Parts, line: Line, manager: Manager) -> None:
         self.parts, self.line, self.manager = parts, line, manager
+        # Set while the call lasts: what goes wrong in one of its tasks ends the call.
+        self.tasks = asyncio.TaskGroup()
         self._stream = parts.silero.stream()
         import soxr
 
@@ -251,7 +262,7 @@ class Agent:
         """Speech over an answer: ignore it, hold the answer back, or go on watching."""
         spoken = turn.voiced * FRAME / EAR_RATE
         stranger = self._is_stranger(turn)
-        if turn.joined and stranger:
+        if turn.joined and stranger and turn.compared > 1:
             turn.start, turn.joined = turn.own, False
         if turn.joined:
             if spoken >= _YIELD:
@@ -266,10 +277,7 @@ class Agent:
             decision = self.manager.decide(turn.words.text, turn.words.language, self._floor(True))
             if decision.move != "ignore" and decision.act not in ("greeting", "thanks"):
                 await self._hold(turn)
-        elif spoken >= HOLD and silence < _PEEK and turn.words is None:
-            await self._hold(turn)
-        elif spoken >= HOLD + 0.5 and silence < _PEEK and not self._harmless(turn):
-            # It goes on longer than a signal does.
+        elif spoken >= HOLD and silence < _PEEK and (spoken >= _SIGNAL or not self._harmless(turn)):
             await self._hold(turn)
 
     def _harmless(self, turn: _Turn) -> bool:
@@ -297,22 +305,22 @@ class Agent:
         """Have the words up to now recognised; ``judged``: and whether the turn sounds over."""
         turn.asked = turn.last
         covers, sound = turn.last, self._sound(turn.start, self._heard)
-        turn.job = asyncio.create_task(self._recognise(turn, covers, sound, judged))
+        turn.job = self.tasks.create_task(self._recognise(turn, covers, sound, judged))
 
     async def _recognise(self, turn: _Turn, covers: int, sound: Floats, judged: bool) -> None:
         parts = self.parts
 
         def work() -> tuple[Utterance, float | None]:
             words = parts.recogniser.hear(sound, parts.language or None, self._lean)
-            return words, parts.sounds_over(sound) if judged and parts.sounds_over else None
+            self.manager.read(words.text, words.language)
+            asked = judged and leaves_open(words.text, words.language)
+            return words, parts.sounds_over(sound) if asked and parts.sounds_over else None
 
         try:
             turn.words, turn.sounds_over = await self._aside(parts.ears, work)
             turn.covers, turn.judged = covers, False
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            _log.exception("an utterance could not be recognised")
+        except _FAILURES as error:
+            await self.line.failed(f"the words could not be recognised: {error}")
             turn.words, turn.covers = Utterance(text="", language=self._language), covers
         finally:
             turn.job = None
@@ -323,7 +331,7 @@ class Agent:
         """The turn is over; what follows from it is done aside, so that frames keep flowing."""
         if self._turn is turn:
             self._turn = None
-            self._closing = asyncio.create_task(self._conclude(turn))
+            self._closing = self.tasks.create_task(self._conclude(turn))
 
     async def _conclude(self, turn: _Turn) -> None:
         if turn.covers < turn.last:
@@ -335,7 +343,7 @@ class Agent:
         words = turn.words
         assert words is not None
         self._lean = 0.8 * self._lean + words.evidence
-        decision = self.manager.decide(words.text, words.language, self._floor(turn.over))
+        decision = self.manager.decide(words.text, words.language, self._floor(turn.over, known=self._user is not None))
         stranger = self._is_stranger(turn)
         if stranger and decision.act != "stop" and not turn.joined:
             decision = Decision(move="ignore", act=decision.act)
@@ -361,7 +369,7 @@ class Agent:
         if decision.evidence > 0 or self._user is not None:
             self._enrol(turn)
         self.manager.said(decision, words.text, words.language)
-        if decision.text:
+        if decision.text or decision.composed:
             self._speak(decision.text, words.language)
 
     async def _ask_back(self, language: str) -> None:
@@ -380,11 +388,11 @@ class Agent:
         elif found.distance(self._user) <= SAME:
             self._user = self._user.joined(found)
 
-    def _floor(self, over: bool) -> Floor:
+    def _floor(self, over: bool, known: bool = True) -> Floor:
         heard, rest = self._last
         if self._answer is not None:
             heard, rest = self._answer.split(time.monotonic())
-        return Floor(over=over, heard=heard, rest=rest)
+        return Floor(over=over, heard=heard, rest=rest, known=known)
 
     async def _tell_start(self, turn: _Turn) -> None:
         if not turn.told:
@@ -422,9 +430,30 @@ class Agent:
 
     def _speak(self, text: str, language: str) -> None:
         answer = self._answer = _Answer(text, language)
-        answer.task = asyncio.create_task(self._deliver(answer))
+        answer.task = self.tasks.create_task(self._deliver(answer))
 
     async def _deliver(self, answer: _Answer) -> None:
+        try:
+            if not answer.text:
+                answer.text = await self._composed(answer.language)
+            await self._say(answer)
+        except _FAILURES as error:
+            await self.line.failed(f"the answer could not be said: {error}")
+        answer.done = True
+        if answer.began is not None:
+            await self.line.finish(cancelled=False)
+
+    async def _composed(self, language: str) -> str:
+        """What the model answers, which takes as long as it likes in a thread of its own."""
+        try:
+            text = await asyncio.to_thread(self.manager.compose, language)
+        except UserError as error:
+            await self.line.failed(f"the model gave no answer: {error}")
+            text = SORRY[language]
+        self.manager.answered(text)
+        return text
+
+    async def _say(self, answer: _Answer) -> None:
         pieces = sentences(answer.text)
         speak = self.parts.voice.speak
 
@@ -455,8 +484,6 @@ class Agent:
                     told = upto
                 await self.line.say(piece)
                 answer.sent += len(piece)
-        answer.done = True
-        await self.line.finish(cancelled=False)
 
     async def _aside(self, where: Executor, work: Callable[[], T]) -> T:
         result: Any = await asyncio.get_running_loop().run_in_executor(where, work)

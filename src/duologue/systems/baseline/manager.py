@@ -8,13 +8,14 @@ from typing import Literal
 import msgspec
 
 from duologue.errors import UserError
-from duologue.systems.baseline.knowledge import CLEAR, FAINT, Entry, search
-from duologue.systems.baseline.wording import Act, act, asks
+from duologue.systems.baseline.knowledge import CLEAR, FAINT, Entry, Meaning, search
+from duologue.systems.baseline.sounds_like import units
+from duologue.systems.baseline.wording import Act, act, asks, asks_anywhere
 
 # What to do: say something; ignore it (go on, or take up what was held back); be silent until spoken to.
 Move = Literal["say", "ignore", "silence"]
-# (role, text) of the dialogue so far and the language -> what to say, or None for nothing.
-Model = Callable[[Sequence[tuple[str, str]], str], str | None]
+# (role, text) of the dialogue so far and the language -> what to say.
+Model = Callable[[Sequence[tuple[str, str]], str], str]
 
 # What it says to what it did not understand.
 SORRY = {
@@ -25,47 +26,62 @@ _WELCOME = {"en": "You are welcome.", "zh": "不客气。"}
 _GREETED = {"en": "Hello. What would you like to know?", "zh": "你好，想问点什么？"}
 _NO_MORE = {"en": "That was all I know about it.", "zh": "我知道的就这些了。"}
 
+# A request to the system has seldom more words (syllables in Chinese).
+_REQUEST = {"en": 10, "zh": 16}
+
 Found = Sequence[tuple[float, Entry]]
 
 
 class Floor(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in the room when the user has spoken: what they ``heard`` of the last answer and its ``rest``, and
-    whether they spoke ``over`` it."""
+    whether they spoke ``over`` it; ``known`` is false while nobody has been understood yet."""
 
     over: bool = False
     heard: str = ""
     rest: str = ""
+    known: bool = True
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     move: Move
     act: Act
     text: str = ""
+    # The model has still to say what: :meth:`Manager.compose`, once the decision is carried out.
+    composed: bool = False
     # How sure it is that the words were meant for the system and understood, in units of knowledge's evidence.
     evidence: float = 0.0
 
 
 class Manager:
-    """One dialogue. ``model`` answers matters in place of the embedded knowledge."""
+    """One dialogue. ``model`` answers matters in place of the embedded knowledge, which ``meaning`` helps to search."""
 
-    def __init__(self, model: Model | None = None) -> None:
-        self._model = model
+    def __init__(self, model: Model | None = None, meaning: Meaning | None = None) -> None:
+        self._model, self._meaning = model, meaning
         self._entry: Entry | None = None
         self._told: set[Entry] = set()
         self._history: list[tuple[str, str]] = []
 
+    def read(self, text: str, language: str) -> None:
+        """Do now, in any thread, what :meth:`decide` would spend time on."""
+        if self._meaning is not None and text:
+            self._meaning.near(text, language)
+
     def decide(self, text: str, language: str, floor: Floor = Floor()) -> Decision:
         """What to do now that the user has said ``text``; changes nothing until :meth:`said`."""
         kind = act(text, language)
-        found = self._search(text, language)
+        found = self._search(text, language) if text else ()
         evidence = found[0][0] if found else 0.0
         if kind == "nothing":
             return Decision(move="ignore", act=kind)
         if kind == "backchannel":
             # As an answer to a question of the system's own, or after it, a signal wants nothing either.
             return Decision(move="ignore", act=kind)
-        matter = asks(text, language) and evidence >= FAINT
-        if kind in ("stop", "others") and matter and evidence >= CLEAR:
+        long = len(units(text, language)) > _REQUEST[language]
+        if evidence >= CLEAR and (
+            (kind in ("stop", "others") and asks(text, language))
+            or (kind in ("stop", "repeat", "continue", "shorten") and long and asks_anywhere(text, language))
+        ):
+            # What sounds like a request to the system stands inside a question about a matter.
             kind = "matter"
         if kind == "stop":
             return Decision(move="silence", act=kind)
@@ -80,19 +96,21 @@ class Manager:
         if kind == "shorten" and self._entry is not None and evidence < 2 * CLEAR:
             return Decision(move="say", act=kind, text=_first(self._entry.answer, language, 1))
         if self._model is not None:
-            said = self._model([*self._history, ("user", text)], language)
-            return Decision(move="say" if said else "ignore", act=kind, text=said or "", evidence=evidence)
+            return Decision(move="say", act=kind, composed=True, evidence=evidence)
         return self._matter(kind, text, language, found, floor)
 
     def _matter(self, kind: Act, text: str, language: str, found: Found, floor: Floor) -> Decision:
         evidence = found[0][0] if found else 0.0
-        if evidence >= (FAINT if asks(text, language) or kind == "correct" else CLEAR):
+        asked = asks_anywhere(text, language)
+        # The first words may be a bystander's: a remark has to be clearer there than a question.
+        remark = CLEAR if floor.known else 1.5 * CLEAR
+        if evidence >= (FAINT if asked or kind == "correct" else remark):
             return Decision(move="say", act=kind, text=self._answer(found, kind, language), evidence=evidence)
-        if self._entry is not None and (kind == "correct" or (asks(text, language) and floor.over)):
+        if self._entry is not None and (kind == "correct" or (asked and floor.over)):
             # A further question on what is being spoken about, of which no word was understood.
             more = self._more(language)
             return Decision(move="say" if more else "ignore", act=kind, text=more, evidence=evidence)
-        if asks(text, language) and not floor.over:
+        if asked and not floor.over:
             return Decision(move="say", act=kind, text=SORRY[language])
         # Neither understood nor a question: not meant for the system as far as it can tell.
         return Decision(move="ignore", act=kind)
@@ -102,15 +120,24 @@ class Manager:
         found = self._search(text, language)
         self._history.append(("user", text))
         if decision.text:
-            self._history.append(("assistant", decision.text))
+            self.answered(decision.text)
         for entry in [e for _, e in found[:5]] + self._neighbours():
             if entry.sentences[0] in decision.text:
                 self._entry = entry
                 self._told.add(entry)
                 return
 
+    def answered(self, text: str) -> None:
+        """``text`` is what is being said."""
+        self._history.append(("assistant", text))
+
+    def compose(self, language: str) -> str:
+        """What the model says to the dialogue so far; EndpointError where it says nothing. May take its time."""
+        assert self._model is not None
+        return self._model(tuple(self._history), language)
+
     def _search(self, text: str, language: str) -> Found:
-        return search(text, language, self._entry.topic if self._entry else "")
+        return search(text, language, self._entry.topic if self._entry else "", self._meaning)
 
     def _answer(self, found: Found, kind: Act, language: str) -> str:
         score, entry = found[0]
@@ -138,7 +165,6 @@ class Manager:
 def language_model(endpoint: object, instructions: str = "") -> Model:
     """Answers by a :class:`duologue.remote.chat.ChatEndpoint`: short, spoken, in the user's language."""
     from duologue.remote.chat import ChatEndpoint, ChatRequest, Message, Sampling
-    from duologue.remote.endpoint import EndpointError
 
     if not isinstance(endpoint, ChatEndpoint):
         raise UserError("not a chat endpoint", field="llm", value=type(endpoint).__name__)
@@ -147,18 +173,14 @@ def language_model(endpoint: object, instructions: str = "") -> Model:
         "{language}, in two or three short spoken sentences, without lists or markup, and begin with the answer itself."
     )
 
-    def answer(history: Sequence[tuple[str, str]], language: str) -> str | None:
+    def answer(history: Sequence[tuple[str, str]], language: str) -> str:
         name = {"en": "English", "zh": "Mandarin Chinese"}[language]
         messages = (
             Message("system", told.replace("{language}", name)),
             *(Message(role, text) for role, text in history[-12:]),
         )
-        try:
-            return endpoint.complete(
-                ChatRequest(messages=messages, sampling=Sampling(temperature=0.3, max_tokens=160))
-            ).text.strip()
-        except EndpointError:
-            return SORRY[language]
+        request = ChatRequest(messages=messages, sampling=Sampling(temperature=0.3, max_tokens=160))
+        return endpoint.complete(request).text.strip() or SORRY[language]
 
     return answer
 

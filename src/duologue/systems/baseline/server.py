@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import threading
 from collections.abc import Callable
@@ -15,13 +14,14 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as listen
 from websockets.exceptions import ConnectionClosed
 
-from duologue.errors import UserError
+from duologue.errors import MissingPartError, UserError
 from duologue.listen.silero import Silero
 from duologue.live.instruments.behaviour import Behaviour
 from duologue.live.instruments.peer import Peer
 from duologue.live.instruments.realtime import Fields, RealtimeServer
 from duologue.live.loop import run_loop
 from duologue.systems.baseline.agent import Agent, Parts
+from duologue.systems.baseline.knowledge import Meaning
 from duologue.systems.baseline.manager import Manager, Model, language_model
 from duologue.systems.baseline.mouth import Speaker
 from duologue.systems.baseline.recognise import LANGUAGES, QuickRecogniser
@@ -33,8 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``voice`` is "espeak" (fast) or "kokoro"; ``language`` "en", "zh" or None to be told by the recogniser; ``llm`` a
     :class:`duologue.remote.chat.ChatEndpoint` that answers in place of the embedded knowledge; ``threads`` what the
     recogniser computes with; ``sessions`` the calls at once, beyond which a caller is told to come later;
-    ``smart_turn`` also asks Smart Turn whether a turn sounds over, which helps with people and natural voices, and
-    misleads with espeak's."""
+    ``smart_turn`` also asks Smart Turn whether a turn sounds over where the words leave it open; None: where it is
+    fetched."""
 
     voice: str = "espeak"
     language: str | None = None
@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str = ""
     threads: int = 2
     sessions: int = 8
-    smart_turn: bool = False
+    smart_turn: bool | None = None
 
     def __post_init__(self) -> None:
         if self.language not in (None, *LANGUAGES):
@@ -132,8 +132,9 @@ class Baseline:
         self._calls += 1
         peer = Peer(ws, Behaviour(), "", [])
         try:
-            with contextlib.suppress(ConnectionClosed):
-                await _Line(peer, parts, Manager(model)).run()
+            await _Line(peer, parts, Manager(model, parts.meaning)).run()
+        except* ConnectionClosed:
+            pass
         finally:
             self._calls -= 1
             peer.end()
@@ -151,7 +152,7 @@ def serve(
     instructions: str = "",
     threads: int = 2,
     sessions: int = 8,
-    smart_turn: bool = False,
+    smart_turn: bool | None = None,
     ready: Callable[[str], None] = print,
 ) -> None:
     """Serve the baseline system until interrupted; ``ready`` is told its spec once it listens. See :class:`Settings`.
@@ -195,6 +196,15 @@ class _Line(RealtimeServer):
         super().__init__(peer, beta=False, performer=self.agent)
         self.text = ""
 
+    async def run(self) -> None:
+        async with self.agent.tasks:
+            await super().run()
+
+    async def failed(self, what: str) -> None:
+        """A part of the system failed; the call goes on."""
+        error = {"type": "server_error", "code": "server_error", "message": what, "param": None, "event_id": None}
+        await self._event("error", error=error)
+
     async def begin(self) -> None:
         self.text = ""
         await super().begin()
@@ -234,12 +244,18 @@ def _parts(settings: Settings, ears: ThreadPoolExecutor, lips: ThreadPoolExecuto
     silero.load()
     recogniser.load()
     lips.submit(voice.load).result()
+    meaning = _meaning() if settings.llm is None else None
     for code in LANGUAGES:
         # The phrases and what is known, read and prepared.
-        Manager().decide("Hello, 你好", code)
-    sounds_over = SmartTurn() if settings.smart_turn else None
+        Manager(meaning=meaning).decide("Hello, 你好", code)
+    sounds_over = None if settings.smart_turn is False else SmartTurn()
     if sounds_over is not None:
-        sounds_over.load()
+        try:
+            sounds_over.load()
+        except MissingPartError:
+            if settings.smart_turn:
+                raise
+            sounds_over = None
     parts = Parts(
         silero=silero,
         recogniser=recogniser,
@@ -248,8 +264,22 @@ def _parts(settings: Settings, ears: ThreadPoolExecutor, lips: ThreadPoolExecuto
         ears=ears,
         lips=lips,
         language=settings.language or "",
+        meaning=meaning,
     )
     return parts, language_model(settings.llm, settings.instructions) if settings.llm is not None else None
+
+
+def _meaning() -> Meaning | None:
+    """Sentence vectors of what is known, where the encoder is installed."""
+    from duologue.language.meaning import SentenceEncoder
+
+    found = Meaning(SentenceEncoder())
+    try:
+        for code in LANGUAGES:
+            found.load(code)
+    except MissingPartError:
+        return None
+    return found
 
 
 def _port(server: Server) -> int:

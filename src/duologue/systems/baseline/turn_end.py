@@ -62,11 +62,16 @@ class SmartTurn:
         return float(self._session.run(None, {"input_features": features})[0].ravel()[0])
 
 
+def leaves_open(text: str, language: str) -> bool:
+    """Whether the words alone do not tell that the turn is over, nor that it goes on."""
+    return not (unfinished(text, language) or asks(text, language))
+
+
 def patience(text: str | None, language: str, sounds_over: float | None = None) -> float:
     """Seconds of silence after which a turn with these words is over. ``text`` None: not recognised yet.
 
     Wording decides between the three lengths; how the turn sounds (``sounds_over``, a probability) shortens or
-    lengthens a wait that the words leave open.
+    lengthens a wait that the words leave open (:func:`leaves_open`).
     """
     if text is None:
         return UNKNOWN

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Literal
 
+from duologue.language.function_words import function_words
 from duologue.systems.baseline.sounds_like import says, units
 
 Act = Literal[
@@ -43,14 +45,34 @@ def act(text: str, language: str) -> Act:
         return "backchannel"
     kind: Act
     for kind in ("repeat", "continue", "shorten", "stop", "correct"):
-        if any(says(p, said, language) >= 0 for p in phrases(language)[kind]):
-            return kind
+        at = max(((says(p, said, language), len(units(p, language))) for p in phrases(language)[kind]), default=(-1, 0))
+        if at[0] < 0:
+            continue
+        if kind == "continue" and _refused(said[: at[0]], language):
+            return "stop"
+        if kind == "stop" and _goes_on_to_ask(text, language):
+            continue
+        return kind
     if to_others(text, language):
         return "others"
     for kind in ("thanks", "greeting"):
         if len(said) <= 6 and any(says(p, said, language) >= 0 for p in phrases(language)[kind]):
             return kind
     return "matter"
+
+
+def _refused(before: Sequence[str], language: str) -> bool:
+    """Whether what stands right before a phrase turns it round: "no need to go on", "don't continue"."""
+    return any(says(p, before[-5:], language) >= 0 for p in phrases(language)["refusal"])
+
+
+def _goes_on_to_ask(text: str, language: str) -> bool:
+    """Whether the last clause asks something of its own: "hold on, how much is it?", but not "can you stop?"."""
+    last = [c for c in re.split(r"[,.!?;:，。！？；：]\s*", text) if c.strip()][-1:]
+    if not last or not asks(last[0] + ("?" if text.rstrip().endswith(("?", "？")) else ""), language):
+        return False
+    said = units(last[0], language)
+    return len(said) > 3 and all(says(p, said, language) < 0 for p in phrases(language)["stop"])
 
 
 def backchannel(text: str, language: str) -> bool:
@@ -87,7 +109,8 @@ def to_others(text: str, language: str) -> bool:
         return True
     found = _ADDRESS_EN.match(text)
     name = found.group(1) if found else ""
-    return bool(name) and name[0].isupper() and name.lower() not in _words("no name", "en")
+    no_name = name.lower() in _words("no name", "en") | _words("signal", "en") | _words("little", "en")
+    return bool(name) and name[0].isupper() and not (no_name or name.lower() in function_words("en"))
 
 
 def asks(text: str, language: str) -> bool:
@@ -101,6 +124,11 @@ def asks(text: str, language: str) -> bool:
     said = units(last, "en")
     begins = any(says(q, said, "en") == 0 for q in phrases("en")["question"])
     return last.endswith("?") or (begins and len(said) > 3)
+
+
+def asks_anywhere(text: str, language: str) -> bool:
+    """Whether any sentence of ``text`` asks: "How do I fix it? I am a bit stuck." """
+    return any(asks(p, language) for p in re.split(r"(?<=[.!?。！？])\s*", text) if p.strip())
 
 
 def unfinished(text: str, language: str) -> bool:
