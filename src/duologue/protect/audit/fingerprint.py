@@ -3,8 +3,8 @@
 A window of the spectrum (32 frames, 40 ms apart, by 23 bands, two semitones apart) is projected on 64 directions and
 the signs are kept. The directions are those in which different speech differs most against what one piece of speech
 differs from itself after it was coded, filtered, reverberated, drowned in noise, mixed with other speech, and moved
-by up to half a step of tempo, pitch and time: Fisher's linear discriminant, fitted by ``benchmarks/audit_fit.py`` on
-synthetic speech. Tempo and pitch themselves are searched: the spectrum is stretched and moved to each of VARIANTS.
+by up to half a step of tempo, pitch and time: Fisher's linear discriminant, fitted to 9,555 pairs of windows of
+the fast voice. Tempo and pitch themselves are searched: the spectrum is stretched and moved to each of VARIANTS.
 """
 
 from __future__ import annotations
