@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 DEMO_EXTRAS = espeak,neural,rooms,plots,analysis,remote,meaning,live,asr
-TEST_EXTRAS = $(DEMO_EXTRAS),world,board,postgres,dev
+TEST_EXTRAS = $(DEMO_EXTRAS),world,protect,audit,board,postgres,dev
 
 .PHONY: demo test test-all lint bench peers clean help
 

@@ -18,10 +18,10 @@ from duologue import registry
 from duologue.corpus.dialogue import LANGUAGES, TASKS, TRACKS, Track
 from duologue.corpus.emotion import DUOLOGUE, Taxonomy
 from duologue.corpus.scenario import Scenario, by_name
+from duologue.document import Document, Place, nearest
 from duologue.errors import UserError
 from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.described import check_words, completed
-from duologue.generate.document import Document, Place, nearest
 from duologue.generate.seeds import derive
 from duologue.generate.timing import TimingSettings
 

@@ -23,9 +23,8 @@ from typing import Annotated, Literal
 import msgspec
 import yaml
 
+from duologue.document import Document
 from duologue.errors import UserError
-from duologue.generate.document import Document
-from duologue.protect.document import read_document
 
 Kind = Literal["dataset", "model"]
 # What it was used for: to train or tune, to start from, to make training data by, in the system itself, to measure.
@@ -69,7 +68,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 def read_declaration(path: Path) -> tuple[Declaration, Document]:
     """The declaration in a YAML file, and its lines; UserError names the line and the nearest key."""
-    document = read_document(path)
+    document = Document.read(path)
     if not isinstance(document.data, dict):
         raise UserError("a declaration is a mapping of keys to values", where=document.where(()))
     try:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from duologue.corpus.table import read_table
+from duologue.document import Document
 from duologue.errors import UserError
 from duologue.protect.declaration import Kind, Resource
-from duologue.protect.document import parse_document
 from duologue.protect.licence import named
 
 LARGEST = 16 * 2**20
@@ -101,7 +101,7 @@ def _card(text: str, path: Path) -> Resource:
     found = _FRONT.match(text)
     if found is None:
         raise UserError("no front matter", where=str(path), allowed="YAML between two lines of ---")
-    data = parse_document(found[1], str(path)).data
+    data = Document.parse(found[1], str(path)).data
     if not isinstance(data, dict):
         raise UserError("front matter that is no mapping", where=str(path))
     kind: Kind = "model" if any(k in data for k in _OF_MODELS) else "dataset"

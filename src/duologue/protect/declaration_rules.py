@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from duologue.generate.document import Document, nearest
+from duologue.document import Document, nearest
 from duologue.protect.declaration import USES, Declaration, Resource, Use
-from duologue.protect.document import read_document
 from duologue.protect.licence import CLASSES, class_of, licences, named
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}|git:[0-9a-f]{40}|git:[0-9a-f]{64}")
@@ -61,7 +60,7 @@ def read_declaration_rules(path: Path | None) -> DeclarationRules:
     """The rules in a YAML file, or those above; UserError names the line of a licence or field that nothing knows."""
     if path is None:
         return DeclarationRules()
-    document = read_document(path)
+    document = Document.read(path)
     rules = document.convert(DeclarationRules)
     check_rules(rules, document)
     return rules

@@ -9,9 +9,9 @@ import msgspec
 
 from duologue.challenge.submission.pages import MOST_PAGES
 from duologue.challenge.submission.wav import FORMATS
+from duologue.document import Document
 from duologue.errors import UserError
 from duologue.protect.declaration_rules import DeclarationRules, check_rules
-from duologue.protect.document import read_document
 
 Rate = Annotated[int, msgspec.Meta(ge=1_000, le=384_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=7_200)]
@@ -57,7 +57,7 @@ def read_rules(path: Path | None) -> SubmissionRules:
     """The rules in a YAML file, or those above; UserError names the line of what is wrong."""
     if path is None:
         return SubmissionRules()
-    document = read_document(path)
+    document = Document.read(path)
     rules = document.convert(SubmissionRules)
     for i, name in enumerate(rules.audio.formats):
         if name not in FORMATS:

@@ -1,4 +1,7 @@
-"""A YAML file checked against a struct, where each finding names its line and the nearest valid key."""
+"""A YAML file checked against a struct, where each finding names its line and the nearest valid key.
+
+Whoever wrote it may be a stranger: its size and depth are bounded, and anchors, aliases and tags are not read.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,14 @@ import msgspec
 import msgspec.inspect as inspect
 import yaml
 
+from duologue.corpus.table import read_table
 from duologue.errors import UserError
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]
+# PyYAML reads about 100 kB a second; a thousand resources take as much.
+LARGEST = 512 * 2**10
+_DEEPEST = 12
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -32,19 +39,15 @@ class Document:
 
     @classmethod
     def read(cls, path: str | Path) -> Document:
-        """UserError for a file that cannot be read, is no YAML, or says a key twice."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
-        except UnicodeDecodeError:
-            raise UserError("is not a text file in UTF-8", where=str(path)) from None
-        return cls.parse(text, str(path))
+        """UserError for a file that cannot be read, is too large, no plain YAML, or says a key twice."""
+        return cls.parse(read_table(Path(path), LARGEST), str(path))
 
     @classmethod
     def parse(cls, text: str, name: str) -> Document:
+        """As :meth:`read`, of a text that is at hand."""
         lines: dict[Place, int] = {}
         try:
+            _only_plain(text, name)
             loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             if node is None:
@@ -55,8 +58,9 @@ class Document:
             mark = error.problem_mark or error.context_mark
             where = f"{name}:{mark.line + 1}" if mark else name
             raise UserError(f"is not valid YAML: {error.problem}", where=where) from None
-        except yaml.YAMLError as error:
-            raise UserError(f"is not valid YAML: {error}", where=name) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            # A date or number that is none, a character that YAML does not admit.
+            raise UserError(f"is not valid YAML: {str(error)[:100]}", where=name) from None
         return cls(name, data, lines)
 
     def where(self, place: Place) -> str:
@@ -110,6 +114,29 @@ class Document:
             for option in kind.types:
                 if isinstance(option, inspect.StructType):
                     self._check_keys(data, option, place)
+
+
+_OPENED = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSED = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+
+def _only_plain(text: str, name: str) -> None:
+    """Raise UserError, with the line, for what makes a small file large or an object of a text."""
+    depth = 0
+    for token in yaml.scan(text, yaml.SafeLoader):
+        line = f"{name}:{token.start_mark.line + 1}"
+        if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
+            raise UserError("anchors and aliases are not read", where=line, mend="write it out")
+        if isinstance(token, yaml.TagToken):
+            raise UserError("tags are not read", where=line, mend="leave it out")
+        depth += isinstance(token, _OPENED) - isinstance(token, _CLOSED)
+        if depth > _DEEPEST:
+            raise UserError("nested too deeply", where=line, allowed=f"{_DEEPEST} levels")
 
 
 def _walk(node: yaml.Node, place: Place, name: str, lines: dict[Place, int]) -> None:
