@@ -246,3 +246,11 @@ def test_a_plug_in_is_installed_and_its_scenario_taxonomy_noise_and_voice_build_
     assert {i.dialogue.scenario for i in Corpus(out, track="duplex")} == {"announcement", "follow_up"}
     # The corpus stands where the plug-in is not installed.
     assert not check(out).findings
+
+
+def test_track_1_of_a_corpus_with_labels_of_its_own_is_scored_by_them() -> None:
+    from duologue.score.emotion.extract import own_names, read
+
+    own = own_names(PROUD)
+    assert read('["joy", "pride"]', own).labels == ("joy", "proud")
+    assert read('["joy", "pride"]').labels == ("happy", "happy")  # by the standard taxonomy

@@ -452,9 +452,11 @@ def _spoken(card: EmotionCard, corpus: Corpus, run: Path, o: dict[str, Any]) -> 
 def _takes(corpus: Corpus, run: Path, card: EmotionCard) -> list[EmotionTake]:
     from duologue.report.emotion_gallery import choose, gather
     from duologue.score.emotion.answers import read_answers
+    from duologue.score.emotion.extract import own_names
 
     items, answers = {(i.id, i.probe): i for i in card.items}, read_answers(run)
-    return [gather(corpus.get(id), answers, items) for id in choose(card.items)]
+    own = own_names(corpus.manifest.taxonomy)
+    return [gather(corpus.get(id), answers, items, own) for id in choose(card.items)]
 
 
 def _official_ears() -> OfficialEars:

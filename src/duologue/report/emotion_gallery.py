@@ -13,6 +13,7 @@ from duologue.corpus.read import OpenDialogue
 from duologue.score.emotion.answers import Answers
 from duologue.score.emotion.card import EmotionItem
 from duologue.score.emotion.evaluate import TASKS, Expected, Heard, expected, hear, key_of
+from duologue.score.emotion.extract import OwnNames
 
 # What is longer is cut, so that a page of long meetings stays small.
 LONGEST = 90.0
@@ -71,12 +72,14 @@ def _in_turn(items: Sequence[EmotionItem], count: int, taken: set[str]) -> list[
     return [id for _, _, id in sorted(sorted(ranked)[:count], key=lambda r: (task[r[2]], r[1]))]
 
 
-def gather(item: OpenDialogue, answers: Answers, items: Mapping[tuple[str, str], EmotionItem]) -> EmotionTake:
-    """What a page shows of ``item``; ``items`` are the card's lines by dialogue and probe."""
+def gather(
+    item: OpenDialogue, answers: Answers, items: Mapping[tuple[str, str], EmotionItem], own: OwnNames = ()
+) -> EmotionTake:
+    """What a page shows of ``item``; ``items`` are the card's lines by dialogue and probe, ``own`` its own labels."""
     d = item.dialogue
     owed = expected(d)
     found = tuple(
-        Answered(e, hear(e, key_of(e, answers, alone=len(owed) == 1), answers), items[e.id, e.probe])
+        Answered(e, hear(e, key_of(e, answers, alone=len(owed) == 1), answers, own), items[e.id, e.probe])
         for e in owed
         if (e.id, e.probe) in items
     )

@@ -81,8 +81,8 @@ def sketch(item: OpenDialogue) -> str:
 def _feelings(d: Dialogue, rates: dict[str, int], x: Callable[[float], float], body: list[str]) -> int:
     """Draw the emotion line at the top; gives back its height, 0 where nobody judged a feeling."""
     felt = emotions(d)
-    labels = {v.label for v in felt.values()}
-    shown = [c.label for c in sorted(DUOLOGUE.classes, key=lambda c: -c.valence) if c.label in labels]
+    valence = {c.label: c.valence for c in DUOLOGUE.classes} | {v.label: v.valence or 0.0 for v in felt.values()}
+    shown = sorted({v.label for v in felt.values()}, key=lambda label: (-valence[label], label))
     if not shown:
         return 0
     points = []

@@ -92,10 +92,10 @@ def _header(panel: Any, d: Dialogue, main: Audio) -> None:
 
 def _feelings(panel: Any, d: Dialogue, seconds: float) -> None:
     """The emotion line: label by time, labels in order of valence, intensity as size."""
-    order = [c.label for c in sorted(DUOLOGUE.classes, key=lambda c: c.valence)]
     rates = {a.id: a.sample_rate for a in d.audio}
     felt = emotions(d)
-    shown = [label for label in order if label in {v.label for v in felt.values()}]
+    valence = {c.label: c.valence for c in DUOLOGUE.classes} | {v.label: v.valence or 0.0 for v in felt.values()}
+    shown = sorted({v.label for v in felt.values()}, key=lambda label: (valence[label], label))
     xs, ys = [], []
     for t in d.turns:
         start, end = times(t, rates)

@@ -27,7 +27,7 @@ from duologue.score.emotion.answers import Answers, read_answers
 from duologue.score.emotion.card import EmotionCard, EmotionItem, Status, TaskCell
 from duologue.score.emotion.cause import Caused, CauseSpan
 from duologue.score.emotion.choice import asking_turn, clusters_of, gold_trajectory
-from duologue.score.emotion.extract import Reading, label_of, read
+from duologue.score.emotion.extract import OwnNames, Reading, label_of, own_names, read
 from duologue.score.emotion.reliability import reliability
 from duologue.score.emotion.trajectory import Traced, joined, traced
 
@@ -75,6 +75,7 @@ class Heard(msgspec.Struct):
     phrase: str = ""
     label: str = ""
     value: Any = None
+    own: OwnNames = ()
 
 
 def evaluate(corpus: Corpus, run: Path) -> EmotionCard:
@@ -87,7 +88,7 @@ def evaluate(corpus: Corpus, run: Path) -> EmotionCard:
                 left.update(p.task for p in item.dialogue.probes if p.task not in TASKS)
                 yield from expected(item.dialogue)
 
-    card = score(wanted(), read_answers(run))
+    card = score(wanted(), read_answers(run), own_names(corpus.manifest.taxonomy))
     return msgspec.structs.replace(
         card,
         corpus=corpus.manifest.name,
@@ -167,8 +168,11 @@ class _Label(msgspec.Struct, frozen=True):
     said_numbers: tuple[float | None, float | None]
 
 
-def score(wanted: Iterable[Expected], answers: Answers) -> EmotionCard:
-    """The card of ``answers`` to what was ``wanted`` (each dialogue's in a row), still without the corpus' name."""
+def score(wanted: Iterable[Expected], answers: Answers, own: OwnNames = ()) -> EmotionCard:
+    """The card of ``answers`` to what was ``wanted`` (each dialogue's in a row), still without the corpus' name.
+
+    ``own`` names the labels that the corpus has and the standard taxonomy lacks.
+    """
     unknown: Counter[str] = Counter()
     rows: list[_Row] = []
     known: set[tuple[str, str | int]] = set()
@@ -177,7 +181,7 @@ def score(wanted: Iterable[Expected], answers: Answers) -> EmotionCard:
         for e in asked:
             key = key_of(e, answers, alone=len(asked) == 1)
             known.add(key)
-            heard = hear(e, key, answers)
+            heard = hear(e, key, answers, own)
             unknown.update(heard.reading.unknown)
             rows.append(_row(e, heard))
     strangers = [k for k in answers.given if k not in known]
@@ -212,8 +216,8 @@ def key_of(e: Expected, answers: Answers, *, alone: bool) -> tuple[str, str | in
     return next((k for k in keys if k in answers.given or k in answers.twice), keys[0])
 
 
-def hear(e: Expected, key: tuple[str, str | int], answers: Answers) -> Heard:
-    """What was read in the answer that was given under ``key``."""
+def hear(e: Expected, key: tuple[str, str | int], answers: Answers, own: OwnNames = ()) -> Heard:
+    """What was read in the answer that was given under ``key``; ``own`` names the corpus's own labels."""
     if key in answers.twice:
         return Heard("answered twice")
     if key not in answers.given:
@@ -224,16 +228,17 @@ def hear(e: Expected, key: tuple[str, str | int], answers: Answers) -> Heard:
     if isinstance(value, str) and foreign(value, e.language):
         return Heard("wrong language")
     if e.task == "trajectory":
-        reading = read(value)
+        reading = read(value, own)
         return Heard("scored" if any(reading.labels) else "nothing readable", reading, value=value)
     if e.task == "reasoning":
         causes = _causes(value, e.texts)
         phrase = value if isinstance(value, str) else "; ".join(_words(c, e.texts) for c in causes)
         status: Status = "scored" if split(phrase) or causes else "nothing readable"
         return Heard(status, causes=causes, phrase=phrase, value=value)
-    label, unknown = _label(value)
+    label, unknown = _label(value, own)
     status = "scored" if label or isinstance(value, dict) else "nothing readable"
-    return Heard(status, Reading((label,) if label else (), (), "text", unknown), label=label, value=value)
+    reading = Reading((label,) if label else (), (), "text", unknown)
+    return Heard(status, reading, label=label, value=value, own=own)
 
 
 def foreign(text: str, language: str) -> bool:
@@ -246,17 +251,17 @@ def foreign(text: str, language: str) -> bool:
     return found == "other" or (found in ("zh", "en") and language in ("zh", "en") and found != language)
 
 
-def _label(value: Any) -> tuple[str, tuple[str, ...]]:
+def _label(value: Any, own: OwnNames) -> tuple[str, tuple[str, ...]]:
     """The one label that an answer gives, the voice's where words and voice are told apart; and what is unknown."""
     if isinstance(value, dict):
         name = next((value[k] for k in ("voice", "emotion", "label", "answer", "情绪", "情感") if k in value), "")
-        label = label_of(name) if isinstance(name, str) else ""
+        label = label_of(name, own) if isinstance(name, str) else ""
         return label, (name[:80],) if isinstance(name, str) and name and not label else ()
     if isinstance(value, list):
         value = value[0] if len(value) == 1 else ""
     if not isinstance(value, str):
         return "", ()
-    if label := label_of(value):
+    if label := label_of(value, own):
         return label, ()
     labels = joined(read(value).labels)
     if len(set(labels)) == 1:
@@ -364,7 +369,7 @@ def _shares(h: Heard) -> dict[str, float]:
     given = h.value.get("distribution") if isinstance(h.value, dict) else None
     shares: dict[str, float] = {}
     for name, share in given.items() if isinstance(given, dict) else []:
-        label = label_of(name) if isinstance(name, str) else ""
+        label = label_of(name, h.own) if isinstance(name, str) else ""
         if label and isinstance(share, int | float) and not isinstance(share, bool) and 0 < share < 1e9:
             shares[label] = shares.get(label, 0.0) + float(share)
     return shares or ({h.label: 1.0} if h.label else {})

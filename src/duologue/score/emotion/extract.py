@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from duologue.corpus.emotion import DUOLOGUE
+from duologue.corpus.emotion import DUOLOGUE, Taxonomy
 
 # What is longer is cut: no answer needs more, and a flood of words must not cost hours.
 LONGEST = 20_000
@@ -97,15 +97,25 @@ class Reading(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...] = ()
 
 
-def read(answer: Any) -> Reading:
+# (name, label) of the labels that a corpus has and the standard taxonomy lacks.
+OwnNames = tuple[tuple[str, str], ...]
+
+
+def own_names(taxonomy: Taxonomy) -> OwnNames:
+    """What ``taxonomy`` calls its own labels: known in structured answers and as an answer's one word."""
+    own = [c for c in taxonomy.classes if c.label not in DUOLOGUE.labels]
+    return tuple((n.casefold(), c.label) for c in own for n in (c.label, c.zh, *c.aliases) if n)
+
+
+def read(answer: Any, own: OwnNames = ()) -> Reading:
     """The trajectory that ``answer`` tells: text, or JSON (in text or decoded). Never raises for what it holds."""
     if isinstance(answer, str):
         text = answer[:LONGEST]
         found = _json_in(text)
-        if found is not None and (reading := _structured(found)) is not None:
+        if found is not None and (reading := _structured(found, own)) is not None:
             return reading
         return read_text(text)
-    return _structured(answer) or Reading(())
+    return _structured(answer, own) or Reading(())
 
 
 def read_text(text: str) -> Reading:
@@ -248,10 +258,10 @@ def _trie(words: Sequence[str]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def label_of(name: str) -> str:
+def label_of(name: str, own: OwnNames = ()) -> str:
     """The taxonomy's label for a name or a single expression of feeling, "" where there is none."""
     wanted = name.strip().casefold()
-    return _names().get(wanted) or _labels().get(wanted, "")
+    return next((label for n, label in own if n == wanted), "") or _names().get(wanted) or _labels().get(wanted, "")
 
 
 @cache
@@ -273,12 +283,12 @@ def _json_in(text: str) -> Any:
     return None
 
 
-def _structured(value: Any) -> Reading | None:
+def _structured(value: Any, own: OwnNames = ()) -> Reading | None:
     """Labels of a list, of ``{"trajectory": [...]}``, of ``[{"turn": 1, "emotion": "sad"}]`` or ``{"1": "sad"}``."""
     if isinstance(value, dict):
         inner = next((value[k] for k in KEYS if k in value), None)
         if inner is not None:
-            return read(inner) if isinstance(inner, str) else _structured(inner)
+            return read(inner, own) if isinstance(inner, str) else _structured(inner, own)
         pairs = [(k, v) for k, v in value.items() if isinstance(k, str) and re.fullmatch(r"(?:turn\s*)?\d{1,4}", k)]
         if not pairs or len(pairs) != len(value):
             return None
@@ -300,7 +310,7 @@ def _structured(value: Any) -> Reading | None:
         if not isinstance(name, str):
             return None
         names.append(name)
-    labels = [label_of(n) for n in names]
+    labels = [label_of(n, own) for n in names]
     unknown = tuple(n[:80] for n, label in zip(names, labels, strict=True) if not label)
     if len(turns) != len(names) or len(set(turns)) != len(turns):
         turns = []
