@@ -44,7 +44,7 @@ peers:
 $(VENV)/.installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
 	@VENV="$(VENV)" scripts/install-postgres
-	@$(BIN)/duologue models fetch kokoro whisper silero e5
+	@$(BIN)/duologue models fetch kokoro whisper silero e5 smart-turn
 	@touch $@
 
 clean:
