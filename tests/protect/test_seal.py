@@ -394,6 +394,9 @@ def test_the_verbs_from_key_to_proof(duplex_corpus: Path, tmp_path: Path) -> Non
         a = item.dialogue.audio[0]
         soundfile.write(outputs / f"{item.id}.wav", np.zeros(a.length, np.int16), a.sample_rate)
     said += duologue("run", "public", "--system", "files:outputs", "-o", "RUN")
+    # An adaptive user would need to know who speaks when.
+    live = ("run", "public", "--system", "ws:ws://127.0.0.1:1/", "--mode", "adaptive", "-o", "LIVE")
+    assert "allowed: fixed" in duologue(*live, code=2)
     said += duologue("unseal", "public", "--key", "k", "-o", "answers", "--write-opening", "opening.json",
                      "--run", "RUN", "--run-out", "NAMED")  # fmt: skip
     assert "8 of 8 items have an output" in said

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from duologue.cli.progress import bar
+from duologue.corpus.invariants import SEALED
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.errors import UserError
 
@@ -130,6 +131,14 @@ def _run(corpus: Corpus, spec: str, out: Path, o: dict[str, Any]) -> tuple[RunSu
             field="system",
             value=spec,
             allowed="--mode fixed, no --echo",
+        )
+    if mode == "adaptive" and (first := next(iter(corpus), None)) and first.dialogue.scenario == SEALED:
+        raise UserError(
+            "a sealed test set does not say who speaks when, which an adaptive user needs",
+            where=corpus.root,
+            field="mode",
+            value=mode,
+            allowed="fixed",
         )
     parameters: dict[str, Any] = {k: o[k] for k in ("model", "voice", "instructions") if o[k]}
     if isinstance(system, FilesSystem | DegenerateSystem):
