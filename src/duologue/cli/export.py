@@ -37,12 +37,22 @@ def command(
     key: Path | None,
     as_json: bool,
 ) -> None:
-    """Write the corpus DIR into the folder OUT in another layout: humdial.
+    """Write the corpus DIR into the folder OUT in another layout.
 
     \b
-    Example:  duologue export humdial data/demo out --key demo-key.jsonl
+    huggingface  Parquet with audio, and a data card      lhotse    manifests and Shar
+    webdataset   tar files                                croissant JSON-LD beside the files that it describes
+    textgrid     Praat, with the sound                    rttm      speaker segments, UEM, with the sound
+    humdial      the challenge's own folders
 
-    Without --answers the test split is written as participants get it: no emotions, no replies, track 2 shuffled.
+    \b
+    Examples:
+      duologue export huggingface data/demo hub --split train
+      duologue export lhotse data/demo manifests
+      duologue export humdial data/demo out --key demo-key.jsonl
+
+    Without --answers the test split stays behind; humdial writes it as participants get it: no emotions, no replies,
+    track 2 shuffled.
     """
     opened = read.open(corpus, language=language, track=track, scenario=scenario, split=split)
     report = registry.load("formats", format).export(opened, out, ExportOptions(answers=answers, key=key))
@@ -53,4 +63,6 @@ def command(
         click.echo(f"{place}: {count} dialogues")
     for why, count in report.left_out.items():
         click.echo(f"left out: {count} {why}")
+    for note in report.notes:
+        click.echo(f"warning: {note}", err=True)
     click.echo(f"{out}: {report.files} files")

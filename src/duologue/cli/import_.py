@@ -48,6 +48,7 @@ def command() -> None:
       duologue import folder samples data/turns --label-from-name '{state}_{origin}_{n}' --language zh ...
       duologue import rttm meetings data/meetings --language en --kind human-human ...
       duologue import humdial HumDial data/humdial --kind human-machine ...
+      duologue import textgrid corrected/ data/better --corpus data/demo --rater anna
 
     Rights are required: --licence, --consent, --source-url (or --holder) and --kind. Audio becomes 16 kHz, 16 bit;
     --rate keep leaves each recording's own rate. One bad item stops the import with exit code 1 and nothing
@@ -74,6 +75,15 @@ def folder(columns: tuple[str, ...], **given: Any) -> None:
 def rttm(**given: Any) -> None:
     """Audio with RTTM speaker segments (and UEM)."""
     _import("rttm", given)
+
+
+@command.command("textgrid")
+@_common
+@click.option("--corpus", type=_PATH, help="The corpus that the grids were exported from; the rest is taken from it.")
+@click.option("--rater", default="textgrid", show_default=True, help="Who changed the grids.")
+def textgrid(**given: Any) -> None:
+    """Praat TextGrids: corrections of a corpus, or recordings with grids."""
+    _import("textgrid", given)
 
 
 @command.command("humdial")

@@ -102,11 +102,15 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How many dialogues were written under which folder, and what the layout could not hold (why -> count)."""
+    """How many dialogues were written under which folder, and what the layout could not hold (why -> count).
+
+    ``notes`` are warnings for whoever goes on with the folder.
+    """
 
     files: int
     written: dict[str, int] = {}
     left_out: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
 
 
 _Options = TypeVar("_Options", bound=ImportOptions)
