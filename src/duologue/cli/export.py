@@ -9,6 +9,7 @@ import msgspec
 
 from duologue import registry
 from duologue.corpus import read
+from duologue.errors import UserError
 from duologue.formats.format import ExportOptions
 
 _PATH = click.Path(path_type=Path)
@@ -55,7 +56,10 @@ def command(
     track 2 shuffled.
     """
     opened = read.open(corpus, language=language, track=track, scenario=scenario, split=split)
-    report = registry.load("formats", format).export(opened, out, ExportOptions(answers=answers, key=key))
+    module = registry.load("formats", format)
+    if not hasattr(module, "export"):
+        raise UserError("this format is only imported", field="format", value=format)
+    report = module.export(opened, out, ExportOptions(answers=answers, key=key))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
         return

@@ -17,14 +17,17 @@ import numpy as np
 from duologue.corpus.annotation import TimeAnnotation, TimeMark
 from duologue.corpus.audio import Channel
 from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
+from duologue.corpus.read import Corpus
 from duologue.corpus.recording import SUFFIXES, Recording, read_recording
 from duologue.corpus.speaker import Sex, Speaker
 from duologue.corpus.turn import Segment, Turn
+from duologue.corpus.write import is_main, write_atomic
 from duologue.errors import UserError
-from duologue.formats.aside import aside
+from duologue.formats.aside import aside, reveal
 from duologue.formats.folder import language_of, provenance
-from duologue.formats.format import ImportOptions, ImportReport, Overlap, Problem
+from duologue.formats.format import ExportOptions, ExportReport, ImportOptions, ImportReport, Overlap, Problem
 from duologue.formats.landing import Landing
+from duologue.formats.training import Chosen, chosen
 
 # A segment may pass the end of its recording by this much (seconds) before it is a problem: times are rounded.
 SLACK = 0.05
@@ -76,6 +79,44 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
         if not overlap or (problems and not options.skip_bad):
             return ImportReport(written=False, problems=tuple(problems), notes=tuple(notes), overlap=overlap)
         return landing.reveal(out, "rttm", problems, notes, overlap)
+
+
+def export(corpus: Corpus, out: Path, options: ExportOptions) -> ExportReport:
+    """Write ``OUT/{split}/{id}.rttm``, ``.uem`` and ``.flac``: a SPEAKER line for each stretch of a turn.
+
+    Seconds have 7 digits; the channel is counted from 1. Names lose their spaces, which RTTM parts fields by. The UEM
+    says the annotated time, or the whole recording. Words, events and emotions have no place in the format.
+    """
+    pick = Chosen(corpus, options)
+    with aside(out) as folder:
+        for item, data in chosen(pick):
+            d = item.dialogue
+            audio = next(a for a in d.audio if is_main(a))
+            rate, uri = audio.sample_rate, "_".join(d.id.split())
+            lines = sorted(
+                (s.start, s.channel + 1, s.end, "_".join(t.speaker.split()))
+                for t in d.turns
+                for s in t.segments
+                if s.audio == audio.id
+            )
+            marks = [
+                (a.value.start, a.value.end)
+                for a in d.annotations
+                if isinstance(a, TimeAnnotation) and a.value.label == "annotated" and a.value.audio == audio.id
+            ]
+            rttm = [
+                f"SPEAKER {uri} {channel} {start / rate:.7f} {(end - start) / rate:.7f} <NA> <NA> {who} <NA> <NA>\n"
+                for start, channel, end, who in lines
+            ]
+            uem = [f"{uri} 1 {a / rate:.7f} {b / rate:.7f}\n" for a, b in marks or [(0, audio.length)]]
+            for suffix, content in (
+                (".rttm", "".join(rttm).encode()),
+                (".uem", "".join(uem).encode()),
+                (".flac", data),
+            ):
+                write_atomic(folder / d.split / f"{uri}{suffix}", content, sync=False)
+        reveal(folder, out)
+    return pick.report(files=3 * pick.count)
 
 
 def overlap_of(dialogue: Dialogue) -> Overlap:

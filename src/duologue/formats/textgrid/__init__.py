@@ -23,7 +23,7 @@ from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.corpus.recording import SUFFIXES, read_recording
 from duologue.corpus.speaker import Speaker
-from duologue.corpus.write import write_atomic
+from duologue.corpus.write import encode_dialogue, write_atomic, write_manifest, write_shard
 from duologue.errors import UserError
 from duologue.formats.aside import aside, reveal
 from duologue.formats.folder import language_of, provenance
@@ -70,47 +70,63 @@ def import_(src: Path, out: Path, options: ImportOptions) -> ImportReport:
     grids = sorted((p for p in src.rglob("*") if p.suffix.lower() == ".textgrid"), key=lambda p: p.as_posix())
     if not grids:
         raise UserError("no TextGrid found", where=str(src), allowed="*.TextGrid files")
-    return _onto(src, grids, out, options) if options.corpus else _alone(src, grids, out, options)
+    if options.corpus is not None:
+        return _onto(src, grids, out, read.open(options.corpus), options)
+    return _alone(src, grids, out, options)
 
 
-def _onto(src: Path, grids: list[Path], out: Path, options: TextGridOptions) -> ImportReport:
-    corpus = read.open(options.corpus or "")
+def _onto(src: Path, grids: list[Path], out: Path, corpus: Corpus, options: TextGridOptions) -> ImportReport:
     problems: list[Problem] = []
     by_id: dict[str, Path] = {}
     for path in grids:
         if path.stem in by_id:
             problems.append(Problem(where=path.relative_to(src).as_posix(), what="a dialogue has two grids"))
         by_id[path.stem] = path
-    changed = 0
+    changed, shards = 0, []
+    manifest = corpus.manifest
     with aside(out) as fresh:
-        landing = Landing(fresh)
-        for item in corpus:
-            d, path = item.dialogue, by_id.pop(item.id, None)
-            if path is not None:
-                where = path.relative_to(src).as_posix()
-                try:
-                    d = apply(
-                        d,
-                        read_grid(path),
-                        rater=options.rater,
-                        taxonomy=corpus.manifest.taxonomy,
-                        scenarios=corpus.manifest.scenarios or (),
-                        where=where,
-                    )
-                except UserError as error:
-                    problems.append(Problem(where=where, what=error.message))
-                    continue
-            changed += d != item.dialogue
-            for entry in d.audio:
-                write_atomic(fresh / entry.path, _bytes(item, entry), sync=False)
-            landing.add(d)
+        for shard in corpus.shards:
+            lines = []
+            for item in corpus.shard(shard):
+                d = item.dialogue
+                if (path := by_id.pop(item.id, None)) is not None:
+                    where = path.relative_to(src).as_posix()
+                    try:
+                        d = apply(
+                            d,
+                            read_grid(path),
+                            rater=options.rater,
+                            taxonomy=manifest.taxonomy,
+                            scenarios=manifest.scenarios or (),
+                            where=where,
+                        )
+                    except UserError as error:
+                        problems.append(Problem(where=where, what=error.message))
+                changed += d != item.dialogue
+                for entry in d.audio:
+                    write_atomic(fresh / entry.path, _bytes(item, entry), sync=False)
+                lines.append(encode_dialogue(d))
+            shards.append(write_shard(fresh, shard.name, lines, sync=False))
         problems += [
             Problem(where=p.relative_to(src).as_posix(), what="no dialogue of the corpus has this name")
             for p in by_id.values()
         ]
         if problems and not options.skip_bad:
             return ImportReport(written=False, problems=tuple(problems))
-        return landing.reveal(out, "textgrid", problems, [f"{len(grids)} grids, {changed} dialogues changed"])
+        for name in manifest.files:
+            write_atomic(fresh / name, Path(read.resolve_inside(corpus.root, name)).read_bytes(), sync=False)
+        # An unchanged corpus keeps its hash, so only a change is noted.
+        notes = manifest.notes | ({"import": "textgrid", "rater": options.rater} if changed else {})
+        made = write_manifest(fresh, msgspec.structs.replace(manifest, shards=tuple(shards), notes=notes))
+        reveal(fresh, out)
+    return ImportReport(
+        written=True,
+        dialogues=made.totals.dialogues,
+        seconds=made.totals.seconds,
+        corpus_sha256=made.corpus_sha256,
+        problems=tuple(problems),
+        notes=(f"{len(grids)} grids, {changed} dialogues changed",),
+    )
 
 
 def _bytes(item: OpenDialogue, entry: Audio) -> bytes:

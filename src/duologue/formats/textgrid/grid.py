@@ -56,7 +56,7 @@ def parse(data: bytes, where: str = "") -> TextGrid:
 
     def take(kind: type, field: str) -> float | str:
         value = next(values, None)
-        if not isinstance(value, kind):
+        if value is None or not isinstance(value, kind):
             raise UserError(
                 "not a TextGrid" if value is not None else "the TextGrid is cut short",
                 where=where,
@@ -65,7 +65,7 @@ def parse(data: bytes, where: str = "") -> TextGrid:
                 allowed="a number" if kind is float else "a text in quotes",
                 mend="save it in Praat as a text file",
             )
-        return value  # type: ignore[no-any-return]
+        return value
 
     def number(field: str) -> float:
         return float(take(float, field))

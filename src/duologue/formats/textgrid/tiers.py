@@ -130,6 +130,11 @@ def _stretches(t: Turn, audio: str) -> list[tuple[int, int, str]]:
     ]
 
 
+def _kind(said: re.Match[str] | None) -> TurnKind:
+    named = said["kind"] if said else None
+    return next((k for k in KINDS if k == named), "turn")
+
+
 def _feeling(v: EmotionValue) -> str:
     return f"{v.label} {v.intensity}"
 
@@ -226,8 +231,8 @@ class _Change:
                 span, said = self.samples(i), _TURN.fullmatch(i.text)
                 if said is None:
                     fresh = _NEW.fullmatch(i.text)
-                    text, kind = (fresh["text"], fresh["kind"]) if fresh else (i.text, "turn")
-                    added.append(_Draft(None, speakers[who], kind, text.strip(), [span]))  # type: ignore[arg-type]
+                    text, kind = (fresh["text"], _kind(fresh)) if fresh else (i.text, _kind(None))
+                    added.append(_Draft(None, speakers[who], kind, text.strip(), [span]))
                     continue
                 number = int(said["number"])
                 if number >= len(self.d.turns):
@@ -238,7 +243,7 @@ class _Change:
                         allowed=f"0..{len(self.d.turns) - 1}, or no number for a new turn",
                     )
                 old = self.d.turns[number]
-                x = drafts.setdefault(number, _Draft(old, speakers[who], said["kind"] or "turn"))
+                x = drafts.setdefault(number, _Draft(old, speakers[who], _kind(said)))
                 if x.speaker.id != who:
                     raise self.error("two speakers say one turn", field=f"{who} turns", value=i.text)
                 if not said["more"]:
@@ -249,7 +254,7 @@ class _Change:
                             value=i.text,
                             mend=f"write '{number}+:' where the turn goes on, or no number for a new turn",
                         )
-                    x.text, x.kind = said["text"], said["kind"] or "turn"
+                    x.text, x.kind = said["text"], _kind(said)
                 x.spans.append(span)
         for number, x in drafts.items():
             if x.text is None:
