@@ -29,6 +29,7 @@ VERBS = {
     "models": "List, fetch and verify voices and models.",
     "import": "Bring recordings or another layout into a corpus.",
     "export": "Write a corpus in another layout.",
+    "annotate": "Send items to raters, take answers in, decide; annotate audio.",
     "split": "Deal a corpus into train, dev and test that do not touch.",
     "seal": "Take the answers out of a test set and lock them up.",
     "unseal": "Open a sealed test set; give a run on it its ids.",
