@@ -89,7 +89,8 @@ def _onto(src: Path, grids: list[Path], out: Path, corpus: Corpus, options: Text
             lines = []
             for item in corpus.shard(shard):
                 d = item.dialogue
-                if (path := by_id.pop(item.id, None)) is not None:
+                if item.id in by_id:
+                    path = by_id.pop(item.id)
                     where = path.relative_to(src).as_posix()
                     try:
                         d = apply(
