@@ -208,6 +208,88 @@ def adjudicate(
     sys.exit(0 if r.written else 1)
 
 
+@command.command("audio")
+@click.argument("src", metavar="CORPUS|SRC", type=_PATH)
+@_OUT
+@click.option("--licence", default="", help="Of recordings: an SPDX expression.")
+@click.option("--consent", default="", help="Of recordings: id of the record of the speakers' consent.")
+@click.option("--source-url", default="", help="Of recordings: where they come from.")
+@click.option("--holder", default="", help="Of recordings: who holds the rights.")
+@click.option("--kind", default="", help="Of recordings: human-human, human-machine, ...")
+@click.option("--language", default="", help="Of recordings: en or zh.")
+@click.option("--words/--no-words", default=True, show_default=True, help="With the embedded recogniser.")
+@_SKIP
+@_JSON
+def audio(src: Path, out: Path, words: bool, skip_bad: bool, as_json: bool, **rights: Any) -> None:
+    """Turns, words, overlaps, floor-transfer offsets, backchannel and pause candidates, from audio; all estimated.
+
+    SRC is a corpus, a folder of two-channel recordings (a speaker a channel), or of audio with RTTM. Turns that are
+    there already are kept.
+
+    \b
+    Example:  duologue annotate audio calls -o data/calls --language en --kind human-human \\
+                --licence CC-BY-4.0 --consent c1 --holder "Our lab"
+    """
+    import tempfile
+
+    from duologue.annotate.audio import annotate, listener, open_source
+    from duologue.formats.format import ImportOptions, options_of
+    from duologue.listen.speech import SpeechDetector
+
+    with tempfile.TemporaryDirectory(prefix="duologue-") as work:
+        options = options_of(ImportOptions, {**rights, "skip_bad": skip_bad})
+        corpus, problems = open_source(src, Path(work) / out.name, options)
+        r = annotate(corpus, out, detector=SpeechDetector(), listener=listener() if words else None, skip_bad=skip_bad)
+    if as_json:
+        _print(msgspec.structs.replace(r, findings=(*problems, *r.findings)))
+    else:
+        for p in (*problems, *r.findings):
+            click.echo(f"{p.where}: {p.what}")
+        for id, f in r.dialogues.items():
+            click.echo(
+                f"{id}: speech {100 * f.speech:.1f}%, overlap {100 * f.overlap:.1f}%, {len(f.offsets)} transfers, "
+                f"{f.backchannels} backchannel and {f.pauses} pause candidates"
+            )
+        click.echo(f"words: {r.words}")
+        click.echo(f"{out}: corpus {r.corpus_sha256}" if r.written else "nothing written")
+    sys.exit(0 if r.written else 1)
+
+
+@command.command("turns")
+@click.argument("corpus", type=_PATH)
+@_OUT
+def turns(corpus: Path, out: Path) -> None:
+    """Write the turns of CORPUS as JSON Lines to correct; for Praat: duologue export textgrid.
+
+    \b
+    Example:  duologue annotate turns data/calls -o turns.jsonl
+    """
+    from duologue.annotate.turns_file import write_turns
+
+    click.echo(f"{out}: {write_turns(read.open(corpus), out)} turns")
+
+
+@command.command("correct")
+@click.argument("corpus", type=_PATH)
+@click.argument("file", type=_PATH)
+@_OUT
+@click.option("--rater", required=True, help="Who corrected.")
+@_SKIP
+def correct(corpus: Path, file: Path, out: Path, rater: str, skip_bad: bool) -> None:
+    """Take corrected turns (JSON Lines) back in; for Praat: duologue import textgrid --corpus.
+
+    \b
+    Example:  duologue annotate correct data/calls turns.jsonl -o data/calls2 --rater ann
+    """
+    from duologue.annotate.turns_file import correct
+
+    r = correct(read.open(corpus), file, out, rater=rater, skip_bad=skip_bad)
+    for p in r.problems:
+        click.echo(f"{p.where}: {p.what}")
+    click.echo(f"{out}: {', '.join(r.notes)}; corpus {r.corpus_sha256}" if r.written else "nothing written")
+    sys.exit(0 if r.written else 1)
+
+
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
