@@ -16,7 +16,7 @@ help:
 	@echo "make test      install, lint, type-check, run the tests (a few minutes)"
 	@echo "make test-all  the longer proofs too"
 	@echo "make bench     the benchmarks, each prints its ratios"
-	@echo "make peers     other projects' voice clients, which the tests then run against our servers"
+	@echo "make peers     other projects' voice clients and data loaders, which the tests then run against our servers and exports"
 
 demo:
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" EXTRAS="$(DEMO_EXTRAS)" WORKERS="$(WORKERS)" scripts/demo
@@ -35,11 +35,12 @@ lint: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
-# In an environment of their own, as they pin other versions of what Duologue uses. Moshi's client needs no torch.
+# In an environment of their own, as they pin other versions of what Duologue uses. Moshi's client needs no torch; Lhotse does.
 peers:
 	@[ -x .venv-peers/bin/python ] || $(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "pipecat-ai[openai,google]" sphn aiohttp
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps moshi
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check torch lhotse datasets webdataset mlcroissant praatio soundfile
 
 $(VENV)/.installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
