@@ -32,16 +32,19 @@ def command() -> None:
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The file, JSON Lines.")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiply every count of the recipe.")
 @click.option("--voice", help="Plan for this voice in every language.")
+@click.option("--report", type=click.Path(path_type=Path), help="What was refused and why, in full, as JSON Lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def write(recipe: Path, out: Path, scale: float, voice: str | None, as_json: bool) -> None:
+def write(recipe: Path, out: Path, scale: float, voice: str | None, report: Path | None, as_json: bool) -> None:
     """Write the script of every dialogue that RECIPE asks for; goes on with a file that is there.
 
     \b
     Example:  duologue scripts write recipes/demo.yaml -o scripts.jsonl
+              duologue scripts write my-llm.yaml -o scripts.jsonl --report refused.jsonl
     """
+    from duologue.corpus.write import write_atomic
     from duologue.generate.build import choose_voices
     from duologue.generate.recipe import read_recipe
-    from duologue.generate.scripts.write_file import write_file
+    from duologue.generate.scripts.write_file import Refusal, write_file
 
     planned = read_recipe(recipe).scaled(scale)
     if voice:
@@ -49,15 +52,24 @@ def write(recipe: Path, out: Path, scale: float, voice: str | None, as_json: boo
     planned, voices, notices = choose_voices(planned)
     for notice in notices:
         click.echo(f"notice: {notice}", err=True)
+    refused: list[Refusal] = []
     with bar("write", sum(c.count for c in planned.cells())) as advance:
-        report = write_file(planned, voices, out, advance)
+        done = write_file(planned, voices, out, advance, refused.append)
+    if report is not None:
+        write_atomic(report, b"".join(msgspec.json.encode(r) + b"\n" for r in refused))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
+        click.echo(msgspec.json.format(msgspec.json.encode(done), indent=1))
     else:
-        click.echo(f"{report.path}: {report.written} scripts new, {report.kept} kept, {len(report.refused)} refused")
-        for id, why in report.refused[:SHOWN]:
+        click.echo(f"{done.path}: {done.written} scripts new, {done.kept} kept, {len(done.refused)} refused")
+        for id, why in done.refused[:SHOWN]:
             click.echo(f"  {id}: {why}")
-    sys.exit(1 if report.refused else 0)
+        if done.requests or any(done.tokens):
+            prompt, completion = done.tokens
+            cost = f", {done.usd:.2f} USD" if done.usd else ""
+            click.echo(f"{done.requests} requests; in all {prompt:,} tokens in and {completion:,} out{cost}")
+        if done.stopped:
+            click.echo(f"stopped: {done.stopped}", err=True)
+    sys.exit(1 if done.refused or done.stopped else 0)
 
 
 @command.command("check")

@@ -115,28 +115,50 @@ def shingles(text: str, language: str) -> set[str]:
     return {joint.join(units[i : i + size]) for i in range(len(units) - size + 1)}
 
 
-def near_duplicates(texts: Iterable[str], language: str, *, threshold: float = 0.8, permutations: int = 128) -> int:
-    """How many of ``texts`` have a Jaccard similarity of at least ``threshold`` with an earlier one.
+class Likeness:
+    """Texts of one language that were seen, to find those that a new one nearly repeats.
 
     LSH is set below the threshold, so that what it misses is rare; each candidate is then checked exactly.
     """
-    try:
-        from datasketch import MinHash, MinHashLSH
-    except ModuleNotFoundError as error:
-        raise MissingPartError("near-duplicates need datasketch", mend="pip install 'duologue[analysis]'") from error
-    index = MinHashLSH(threshold=max(0.1, threshold - 0.15), num_perm=permutations)
-    kept: list[set[str]] = []
-    count = 0
-    for text in texts:
-        parts = shingles(text, language)
-        sketch = MinHash(num_perm=permutations, seed=1)
+
+    def __init__(self, language: str, *, threshold: float = 0.8, permutations: int = 128) -> None:
+        try:
+            from datasketch import MinHashLSH
+        except ModuleNotFoundError as error:
+            raise MissingPartError(
+                "near-duplicates need datasketch", mend="pip install 'duologue[analysis]'"
+            ) from error
+        self.language, self.threshold, self._permutations = language, threshold, permutations
+        self._index = MinHashLSH(threshold=max(0.1, threshold - 0.15), num_perm=permutations)
+        self._kept: list[tuple[str, set[str]]] = []
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def meet(self, text: str, name: str = "", *, keep: bool = True) -> str | None:
+        """The name of an earlier text with a Jaccard similarity of at least the threshold to ``text``, None where
+        there is none. With ``keep``, ``text`` is itself kept under ``name`` afterwards."""
+        from datasketch import MinHash
+
+        parts = shingles(text, self.language)
+        sketch = MinHash(num_perm=self._permutations, seed=1)
         sketch.update_batch([p.encode() for p in sorted(parts)])
-        similar = (kept[int(key)] for key in index.query(sketch))
-        if any(len(parts & other) >= threshold * len(parts | other) for other in similar):
-            count += 1
-        index.insert(str(len(kept)), sketch)
-        kept.append(parts)
-    return count
+        found = None
+        for key in self._index.query(sketch):
+            other_name, other = self._kept[int(key)]
+            if len(parts & other) >= self.threshold * len(parts | other):
+                found = other_name
+                break
+        if keep:
+            self._index.insert(str(len(self._kept)), sketch)
+            self._kept.append((name, parts))
+        return found
+
+
+def near_duplicates(texts: Iterable[str], language: str, *, threshold: float = 0.8, permutations: int = 128) -> int:
+    """How many of ``texts`` have a Jaccard similarity of at least ``threshold`` with an earlier one."""
+    seen = Likeness(language, threshold=threshold, permutations=permutations)
+    return sum(seen.meet(text) is not None for text in texts)
 
 
 def measure(scripts: Iterable[Script], language: str) -> Diversity:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -32,12 +33,14 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     writer_version: str
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One item's script."""
+class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One item's script. ``origin`` is what a remote writer tells of how it came about: model, prompt hash, parameters
+    and everything that was said; nothing is built from it."""
 
     id: str
     brief: Brief
     script: Script
+    origin: dict[str, Any] = {}
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
