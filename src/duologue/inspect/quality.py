@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,12 +79,16 @@ class NaturalnessListener:
     def _model(self) -> Any:
         try:
             import distillmos
-        except ImportError as error:
+        except (ImportError, OSError) as error:
+            # A torchaudio that was built for another torch fails with OSError.
+            what = f"the package {error.name!r}" if isinstance(error, ImportError) else "a torchaudio that fits torch"
             raise MissingPartError(
-                f"naturalness needs the package {error.name!r}",
-                mend="pip install torch==2.13.0, then pip install --no-deps distillmos==0.9.1 xls-r-sqa",
+                f"naturalness needs {what}",
+                mend="install torch and torchaudio of one version, then pip install --no-deps distillmos==0.9.1 xls-r-sqa",
             ) from error
-        model = distillmos.ConvTransformerSQAModel()
+        # It tells on standard output which weights it loads, where only figures belong.
+        with redirect_stdout(sys.stderr):
+            model = distillmos.ConvTransformerSQAModel()
         model.eval()
         return model
 

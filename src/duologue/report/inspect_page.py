@@ -162,7 +162,7 @@ def _voices(figures: Sequence[Figure]) -> str:
     return f'<h3>errors of read-back by voice</h3><table class="bars">{rows}</table>{more}'
 
 
-def _axes(low: float, high: float, unit: str) -> tuple[str, Callable[[float], float]]:
+def _axes(low: float, high: float) -> tuple[str, Callable[[float], float]]:
     span = max(high - low, 1e-9)
 
     def x(value: float) -> float:
@@ -176,10 +176,7 @@ def _axes(low: float, high: float, unit: str) -> tuple[str, Callable[[float], fl
         for i in range(first, int(high // step) + 1)
     )
     base = f'<line class="axis" x1="{_LEFT}" x2="{_WIDE - 10}" y1="{_HIGH}" y2="{_HIGH}"/>'
-    return (
-        base + ticks + f'<text class="soft" x="{_LEFT - 6}" y="{_HIGH + 16}" text-anchor="end">{html(unit)}</text>',
-        x,
-    )
+    return base + ticks, x
 
 
 def _y(share: float) -> float:
@@ -197,7 +194,7 @@ def _svg(title: str, body: str, note: str = "") -> str:
 def _bars(h: Histogram, real: Curve | None) -> str:
     """A histogram; over it the cumulative share of ``real`` and of the histogram, both from 0 to 1."""
     end = h.start + h.width * len(h.counts)
-    body, x = _axes(h.start, end, h.unit)
+    body, x = _axes(h.start, end)
     top, whole = max(h.counts), sum(h.counts)
     for i, n in enumerate(h.counts):
         if n:
@@ -212,11 +209,11 @@ def _bars(h: Histogram, real: Curve | None) -> str:
     if real is not None:
         body += _path(real, x, _REAL)
         note += f"<span><i class='line' style='background:{_REAL}'></i>real meetings, cumulative 0 to 100%</span>"
-    return _svg(f"{h.name}, {h.of}", body, note)
+    return _svg(f"{h.name}, {h.of}, {h.unit}", body, note)
 
 
 def _curves(curves: Sequence[Curve]) -> str:
-    body, x = _axes(-3, 3, "s")
+    body, x = _axes(-3, 3)
     note = ""
     for share in (0.5, 1.0):
         body += (
@@ -229,7 +226,7 @@ def _curves(curves: Sequence[Curve]) -> str:
         note += (
             f"<span><i class='line' style='background:{colour}'></i>{html(c.name)}, n {c.n:,}: {html(c.source)}</span>"
         )
-    return _svg("floor-transfer offsets, cumulative", body, note)
+    return _svg("floor-transfer offsets, cumulative, s", body, note)
 
 
 def _path(c: Curve, x: Callable[[float], float], colour: str) -> str:
