@@ -91,7 +91,7 @@ def row(e: Entry) -> Row:
     estimated = []
     if any(w.source == "estimated" for t in d.turns for w in t.words):
         estimated.append("words")
-    estimated += sorted({a_kind(a) for a in d.annotations if a.rater_type == "model"})
+    estimated += sorted({_layer(a) for a in d.annotations if a.rater_type == "model"})
     return Row(
         id=d.id,
         track=d.track,
@@ -112,6 +112,6 @@ def row(e: Entry) -> Row:
     )
 
 
-def a_kind(a: msgspec.Struct) -> str:
-    """ "emotion", "cause", "shift", "time" or "label"."""
+def _layer(a: msgspec.Struct) -> str:
+    """The layer of an annotation: "emotion", "cause", "shift", "time" or "label"."""
     return str(a.__struct_config__.tag)

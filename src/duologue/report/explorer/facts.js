@@ -8,7 +8,7 @@ function facts(pairs) {
 }
 const table = (head, rows) => make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, head.map((h) => make("th", { scope: "col" }, h)))), make("tbody", {}, rows.map((r) => make("tr", {}, r.map((x) => make("td", {}, x instanceof Node || Array.isArray(x) ? x : bdi(x ?? ""))))))));
 const more = (title, open, ...body) => make("details", { class: "more", open }, make("summary", {}, title), body);
-const short = (hash) => (hash ? make("code", { title: hash }, hash.slice(0, 12)) : "");
+const short = (hash) => (hash ? make("code", { class: "whole", title: hash }, hash.slice(0, 12)) : "");
 
 function eventBoxes(view) {
   return (view.d.events || []).map((e) => {
@@ -38,11 +38,13 @@ function probeBoxes(d) {
 
 function judgements(d) {
   const value = (a) => (a.kind === "emotion" ? `${a.value.label} ${a.value.intensity || 0}/3` : a.kind === "cause" ? `turn ${a.value.evidence_turn}, characters ${a.value.span.join(" to ")}` : a.kind === "shift" ? `${a.value.from_label} → ${a.value.to_label}` : say(a.value));
-  return table(["target", "kind", "value", "by", "status", "sure"], (d.annotations || []).map((a) => [a.target, a.kind, value(a), `${a.rater} (${a.rater_type === "model" ? "model, estimated" : a.rater_type})`, a.status || "raw", String(a.confidence ?? 1)]));
+  return table(["target", "kind", "value", "by", "status", "confidence"], (d.annotations || []).map((a) => [a.target, a.kind, value(a), `${a.rater} (${a.rater_type === "model" ? "model, estimated" : a.rater_type})`, a.status || "raw", String(a.confidence ?? 1)]));
 }
 
 function sound(d) {
-  const a = d.acoustics || {};
+  // Recordings seldom tell: nothing said is not the same as no noise.
+  if (!d.acoustics) return make("p", { class: "soft" }, "The record says nothing of them.");
+  const a = d.acoustics;
   return facts([
     ["noise", a.noise ? `${a.noise}${a.noise_source ? ` (${a.noise_source})` : ""}` : "none"],
     ["signal to noise", a.snr_db === undefined || a.snr_db === null ? "" : `${a.snr_db.toFixed(1)} dB`],
@@ -62,7 +64,7 @@ function rights(d) {
 function made(d) {
   const p = d.provenance || {};
   return [
-    table(["step", "part", "version", "seed", "pinned", "parameters"], (p.steps || []).map((s) => [s.step, s.part, s.version, s.seed ? make("code", {}, s.seed) : "", short(s.sha256), Object.keys(s.parameters || {}).length ? make("code", {}, JSON.stringify(s.parameters)) : ""])),
+    table(["step", "part", "version", "seed", "pinned", "parameters"], (p.steps || []).map((s) => [s.step, s.part, s.version, s.seed ? make("code", { class: "whole" }, s.seed) : "", short(s.sha256), Object.keys(s.parameters || {}).length ? make("code", {}, JSON.stringify(s.parameters)) : ""])),
     facts([["recipe", short(p.recipe_sha256)], ["made from", (p.parents || []).join(", ")]]),
     table(["file", "seconds", "channels", "SHA-256", "samples"], (d.audio || []).map((a) => [a.path, (a.length / a.sample_rate).toFixed(2), a.channels.map((c) => c.kind).join(", ") + ` at ${a.sample_rate} Hz`, short(a.sha256), short(a.pcm_sha256)])),
   ];

@@ -32,6 +32,12 @@ function spoken(turn, causes, view, marked) {
   return body;
 }
 
+// Where several speakers have one role, the role alone does not tell who it is.
+function named(view, turn) {
+  const alike = (view.d.speakers || []).filter((s) => s.role === turn.role).length > 1;
+  return [plain(turn.role), alike ? [" ", bdi(turn.speaker)] : ""];
+}
+
 function feeling(value) {
   if (!value) return null;
   const said = [value.label, value.intensity ? ` ${value.intensity}/3` : ""];
@@ -62,10 +68,10 @@ function turnList(view) {
     const shift = view.shifts.find((s) => s.to_turn === turn.index);
     const extra = [turn.kind && turn.kind !== "turn" ? plain(turn.kind) : "", (turn.segments || []).length > 1 ? `${turn.segments.length} segments` : "", shift ? `shift from ${shift.from_label}` : ""].filter(Boolean);
     const li = make("li", { id: `turn-${turn.index}`, class: t.role },
-      make("button", { type: "button", class: "time", "aria-label": `play turn ${turn.index}`, onclick: () => { if (t.start !== null) { view.seek(t.start); view.play(); } } }, t.start === null ? `#${turn.index}` : clock(t.start)),
+      t.start === null ? make("span", { class: "time" }, "text only") : make("button", { type: "button", class: "time", "aria-label": `play turn ${turn.index} at ${clock(t.start)}`, onclick: () => { view.seek(t.start); view.play(); } }, clock(t.start)),
       make("div", { class: "body" },
-        make("div", { class: "meta" }, make("span", { class: `who ${t.role}` }, plain(turn.role)), make("span", { class: "soft" }, `#${turn.index}`), feeling(felt[turn.index]), extra.map((x) => make("span", { class: "soft" }, x))),
-        make("div", {}, spoken(turn, own, view, true)),
+        make("div", { class: "meta" }, make("span", { class: `who ${t.role}` }, named(view, turn)), make("span", { class: "soft" }, `#${turn.index}`), feeling(felt[turn.index]), extra.map((x) => make("span", { class: "soft" }, x))),
+        turn.text ? make("div", {}, spoken(turn, own, view, true)) : make("div", { class: "why" }, "no transcript"),
         turn.text_raw && turn.text_raw !== turn.text ? make("div", { class: "why" }, "with marks: ", bdi(turn.text_raw)) : "",
         turn.intended_text && turn.intended_text !== turn.text ? make("div", { class: "why" }, "cut off; meant: ", bdi(turn.intended_text)) : "",
         why));
@@ -85,7 +91,7 @@ function caption(view, now) {
     view.captioned = key;
     view.timed = view.timed.filter((w) => !w.node.closest || !w.node.closest(".caption"));
     const box = byId("caption");
-    box.replaceChildren(...(shown.length ? [] : [make("p", { class: "soft" }, "Captions follow the playhead.")]), ...shown.map((t) => make("p", {}, make("span", { class: `who ${t.role}` }, plain(t.turn.role)), " ", spoken(t.turn, [], view, false))));
+    box.replaceChildren(...(shown.length ? [] : [make("p", { class: "soft" }, "Captions follow the playhead.")]), ...shown.map((t) => make("p", {}, make("span", { class: `who ${t.role}` }, named(view, t.turn)), " ", spoken(t.turn, [], view, false))));
     for (const t of view.turns) {
       const on = shown.includes(t);
       if (on && !t.node.classList.contains("now") && view.following()) t.node.scrollIntoView({ block: "nearest" });

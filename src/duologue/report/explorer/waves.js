@@ -110,6 +110,7 @@ class Waves {
     g.beginPath();
     g.rect(this.left, 0, width - this.left, height);
     g.clip();
+    this.free = this.left;
     for (const e of view.events) this.event(e, feel, top, top + main, ink);
     g.restore();
     if (feel) this.feelings(soft, line);
@@ -157,7 +158,11 @@ class Waves {
     g.fillStyle = ink;
     const said = clean(`${plain(e.kind)} → ${e.expected.map(plain).join(", ")}`);
     const long = g.measureText(said).width;
-    g.fillText(said, Math.max(this.left + 3, Math.min(x + 3, this.width - long - 6)), feel + 11);
+    const at = Math.max(this.left + 3, Math.min(x + 3, this.width - long - 6));
+    // Where the next event's name finds no room, the pointer still tells it.
+    if (at < this.free) return;
+    g.fillText(said, at, feel + 11);
+    this.free = at + long + 8;
   }
   feelings(soft, line) {
     const g = this.g, { labels, feelings } = this.view;
@@ -225,7 +230,9 @@ class Waves {
         for (let i = Math.max(0, Math.floor(a * rate)); i < n; i++) { low = Math.min(low, peaks[2 * i]); high = Math.max(high, peaks[2 * i + 1]); }
         low /= 127; high /= 127;
       }
-      const who = role((a + b) / 2);
+      const mid = (a + b) / 2;
+      // What the system says in the twin alone is no turn of the record.
+      const who = role(mid) || (which && c === 1 && mid >= view.differs[0] && mid < view.differs[1] ? "system" : null);
       g.fillStyle = who ? tints[who] : soft;
       const half = tall / 2 - 3;
       g.fillRect(px, middle - high * half, 1, Math.max(1, (high - low) * half));
