@@ -27,21 +27,21 @@ import soxr
 from duologue.generate.voices.espeak import EspeakVoice
 from duologue.language.tokens import split
 from duologue.protect.audit.fingerprint import fingerprint
+from duologue.protect.audit.levels import LEAST_SECONDS, LEVELS, least_score
 from duologue.protect.audit.match import Table
-from duologue.protect.audit.scan import SCORES
 
 HERE = Path(__file__).parent
 RATE = change.RATE
 FLOOR = 15.0
-LEVELS = dict(SCORES)
 
 
 def lines(language: str) -> list[str]:
     return [x for x in (HERE / f"texts_{language}.txt").read_text("utf-8").splitlines() if x.strip()]
 
 
-def in_test(parent: str) -> bool:
-    return hashlib.sha256(parent.encode()).digest()[0] % 3 == 0
+def group(parent: str) -> int:
+    """0: voices of the test set; 1: of unrelated clips; 2: of the fit (audit_fit.py)."""
+    return hashlib.sha256(parent.encode()).digest()[0] % 3
 
 
 def spoken(voice: EspeakVoice, text: str, language: str, speaker: str) -> change.Sound:
@@ -67,7 +67,7 @@ def tested(voice: EspeakVoice, rng: np.random.Generator) -> list[tuple[str, chan
     """Every other line of our texts by test voices, and real clips, all of 3 s or more."""
     clips = []
     for language in ("en", "zh"):
-        speakers = [s.id for s in voice.speakers(language) if in_test(s.parent)]
+        speakers = [s.id for s in voice.speakers(language) if group(s.parent) == 0]
         for text in lines(language)[::2]:
             x = spoken(voice, text, language, speakers[rng.integers(len(speakers))])
             if len(x) >= 3 * RATE:
@@ -95,7 +95,7 @@ def unrelated(voice: EspeakVoice, n: int, rng: np.random.Generator) -> Iterator[
         for i in range(len(t))
     }
     words = {lang: sorted({w for x in lines(lang)[1::2] for w in split(x)}) for lang in ("en", "zh")}
-    speakers = {lang: [s.id for s in voice.speakers(lang) if not in_test(s.parent)] for lang in ("en", "zh")}
+    speakers = {lang: [s.id for s in voice.speakers(lang) if group(s.parent) == 1] for lang in ("en", "zh")}
     made = len(others)
     while made < n:
         language = ("en", "zh")[made % 2]
@@ -213,6 +213,7 @@ def main() -> None:
     took = time.process_time() - began
     table = Table(prints)
     codes = len(table.codes)
+    limits = {name: least_score(expected, codes, LEAST_SECONDS) for name, expected in LEVELS}
     print(f"test set: {len(clips)} clips ({np.sum(kinds == 'real')} real), {seconds:.0f} s, {codes} codes")
     print(f"fingerprints of decoded audio: {seconds / took:.0f}x real time, {codes * 12 / seconds:.0f} bytes a second")
     try:
@@ -240,7 +241,7 @@ def main() -> None:
             print(f"  {i + 1} unrelated clips, highest scores {np.sort(scores)[-5:].round(1)}", flush=True)
     values = np.array(scores)
     print(f"search: {heard / spent:.0f}x real time a core against {seconds / 60:.0f} minutes of test speech")
-    for name, least in LEVELS.items():
+    for name, least in limits.items():
         false = int((values >= least).sum())
         bound = (false + 1.92 + 1.96 * np.sqrt(false + 0.96)) / len(values) if false else 3.0 / len(values)
         print(f"false alarms at {name} (score {least:.0f} or more): {false} of {len(values)}, 95% at most {bound:.3%}")
@@ -262,8 +263,8 @@ def main() -> None:
             if peer:
                 others.append(peer.best(y, i) > limit)
         got = np.array(ours)
-        likely = got >= LEVELS["likely"]
-        columns = [likely.mean(), (got >= LEVELS["suspicion"]).mean(), likely[kinds == "synthetic"].mean()]
+        likely = got >= limits["likely"]
+        columns = [likely.mean(), (got >= limits["suspicion"]).mean(), likely[kinds == "synthetic"].mean()]
         columns.append(likely[kinds == "real"].mean() if (kinds == "real").any() else np.nan)
         columns.append(np.mean(others) if peer else np.nan)
         print(f"{name:18}" + "".join(f"{c:22.1%}" for c in columns), flush=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from duologue.cli.progress import bar
 from duologue.protect.audit import index as test_index
+from duologue.protect.audit.corpus_split import of_split
 from duologue.protect.audit.finding import Audit
 from duologue.protect.audit.scan import scan as run
 from duologue.protect.audit.scan import to_json
@@ -36,17 +37,19 @@ def command() -> None:
 @click.option(
     "--without", multiple=True, type=click.Choice(["text", "meaning", "speakers"]), help="Leave this out; repeatable."
 )
+@click.option("--split", help="Only this split of a corpus.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is in the index as JSON.")
-def index(test_set: Path, output: Path, without: tuple[str, ...], as_json: bool) -> None:
+def index(test_set: Path, output: Path, without: tuple[str, ...], split: str | None, as_json: bool) -> None:
     """Turn TEST_SET into hashes and sketches that can be published.
 
     \b
     Example:  duologue audit index data/test -o test.index --without meaning
+              duologue audit index data/demo --split test -o test.index
 
     TEST_SET is a corpus, or a folder, JSONL, Parquet or tar. docs/audit.md says what an index gives away.
     """
     with bar("indexing", None) as done:
-        made = test_index.build(test_set, without=frozenset(without), progress=done)
+        made = test_index.build(test_set, without=frozenset(without), split=split, progress=done)
     test_index.write(made, output)
     codes = sum(len(t.codes) // 8 for t in made.tracks)
     counts = {
@@ -79,6 +82,7 @@ def index(test_set: Path, output: Path, without: tuple[str, ...], as_json: bool)
 @click.option(
     "--test-set", type=click.Path(exists=True, path_type=Path), help="Lets the page play the test set's side too."
 )
+@click.option("--split", help="Of corpora only this split.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--without",
@@ -92,6 +96,7 @@ def scan(
     as_json: bool,
     html: Path | None,
     test_set: Path | None,
+    split: str | None,
     workers: int,
     without: tuple[str, ...],
 ) -> None:
@@ -99,9 +104,12 @@ def scan(
 
     \b
     Example:  duologue audit scan data/train shards/*.tar --against test.index --workers 8 --html leaks.html
+              duologue audit scan data/demo --split train --against test.index
 
     Exit code 1 where leakage is found. What cannot be read is listed.
     """
+    if split is not None:
+        training_data = tuple(part for path in training_data for part in of_split(path, split))
     with bar("scanning", None) as done:
         audit = run(training_data, against, workers=workers, without=frozenset(without), progress=done)
     if html is not None:

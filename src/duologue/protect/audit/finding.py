@@ -29,7 +29,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     Offsets are seconds for sound and characters or rows for text, as ``evidence`` says; None where the whole is meant.
     ``file`` names members of archives and tables as "shard.tar!clip.wav" and "part.parquet#17.audio". ``seconds`` is
-    how long the two are alike in the training data, None for what is no sound.
+    how long the two are alike in the training data, None for what is no sound. ``score`` is a fingerprint's, and
+    ``chance`` how many matches as good chance brings in the whole scan (:mod:`.levels`).
     """
 
     file: str
@@ -40,6 +41,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     evidence: str
     seconds: float | None = None
+    score: float | None = None
+    chance: float | None = None
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from duologue.protect.audit.spectrum import FRAME, Spectrum, audible, spectrum
+from duologue.protect.audit.spectrum import FRAME, Spectrum, spectrum, spoken
 
 Codes = npt.NDArray[np.uint64]
 
@@ -30,7 +30,7 @@ _LOWEST_BAND = 2  # row of the spectrum; the rows beside are for moved pitch
 # A window of a test sound is kept each 16 frames (0.32 s), one of the training data computed each 3 (0.06 s).
 KEPT_EACH = 16
 SOUGHT_EACH = 3
-_LEAST_AUDIBLE = 0.3  # of a kept window's frames
+_LEAST_SPOKEN = 0.5  # of a kept window's frames
 
 
 class Variant(NamedTuple):
@@ -89,21 +89,29 @@ def stretched(picture: Spectrum, speed: float) -> Spectrum:
 
 
 def fingerprint(samples: npt.NDArray[np.float32], rate: int) -> Fingerprint:
-    """What an index keeps of mono ``samples``: a code each 0.32 s, but none where less than 30% is audible.
+    """What an index keeps of mono ``samples``: a code each 0.32 s, but none where less than half is speech.
 
     A sound shorter than 1.28 s is padded with silence and has one window.
     """
     picture, loudness = spectrum(samples, rate)
     seconds = len(samples) / rate
-    heard = audible(loudness)
+    heard = spoken(loudness)
     if short := max(0, REACH - len(picture)):
         picture = np.pad(picture, ((0, short), (0, 0)), mode="edge")
         heard = np.pad(heard, (0, short))
     starts = np.arange(0, len(picture) - REACH + 1, KEPT_EACH)
-    counts = np.concatenate([[0], np.cumsum(heard)])
-    starts = starts[counts[starts + REACH] - counts[starts] >= _LEAST_AUDIBLE * REACH]
+    share = spoken_share(heard, starts, 1.0)
+    starts = starts[share >= min(_LEAST_SPOKEN, max(0.2, float(share.max(initial=0.0))))]
     codes = pack(windows(picture, 0, starts) @ directions())
     return Fingerprint(codes, starts.astype(np.int32), seconds)
+
+
+def spoken_share(heard: npt.NDArray[np.bool_], starts: npt.NDArray[np.int64], speed: float) -> npt.NDArray[np.float64]:
+    """[n]: the share of ``heard`` frames in windows that begin at frames ``starts`` of the picture at 1/``speed``."""
+    counts = np.concatenate([[0], np.cumsum(heard)])
+    first = np.minimum(np.rint(starts / speed).astype(np.int64), len(heard))
+    last = np.minimum(np.rint((starts + REACH) / speed).astype(np.int64), len(heard))
+    return np.asarray((counts[last] - counts[first]) / np.maximum(last - first, 1), np.float64)
 
 
 def variants(picture: Spectrum) -> Iterator[tuple[Variant, npt.NDArray[np.float32]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from duologue.corpus.read import open as open_corpus
 from duologue.errors import MissingPartError, UserError
 from duologue.protect.audit import meaning, source, speakers, wording
 from duologue.protect.audit.fingerprint import Fingerprint, fingerprint
+from duologue.protect.audit.one_thread import one_thread
 from duologue.protect.audit.sound import Block, SampleHash, Sound, mono_tracks
 from duologue.protect.canary import PATTERN
 
@@ -69,7 +71,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TestIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """``parts`` says of texts, meaning and speakers whether they are in it ("yes") or why not."""
+    """``parts`` says of texts, meaning, speakers and canaries whether they are in it ("yes") or why not."""
 
     __test__ = False  # pytest takes every Test* for a test
 
@@ -89,23 +91,30 @@ ANCHOR = 4  # tokens
 
 
 def build(
-    test_set: Path, *, without: frozenset[str] = frozenset(), progress: Callable[[int], None] = lambda n: None
+    test_set: Path,
+    *,
+    without: frozenset[str] = frozenset(),
+    split: str | None = None,
+    progress: Callable[[int], None] = lambda n: None,
 ) -> TestIndex:
     """The index of a corpus of Duologue, or of a folder or file of any layout that training data may have.
 
     Items are dialogues of a corpus, and files, members or rows of anything else. Labels and answers are not looked
-    at in a corpus. ``without`` leaves out "text", "meaning" or "speakers". Equal sets give equal indexes: the salt is
-    the hash of the files. UserError for a file of the test set that cannot be read: an index with holes finds less
-    than it claims.
+    at in a corpus, of which ``split`` takes one split alone, without the canaries that its other splits hold, too.
+    ``without`` leaves out "text", "meaning" or "speakers". Equal sets give equal indexes: the salt is the hash of the
+    files. UserError for a file of the test set that cannot be read: an index with holes finds less than it claims.
     """
     made = _Maker(without, progress)
-    if test_set.is_dir() and (test_set / "corpus.json").is_file():
-        made.corpus(test_set)
-    else:
-        made.anything(test_set)
-    if not made.files and not made.written:
-        raise UserError("neither sound nor text in it", where=str(test_set))
-    return made.done(test_set.resolve().name)
+    with one_thread():
+        if test_set.is_dir() and (test_set / "corpus.json").is_file():
+            made.corpus(test_set, split)
+        elif split is not None:
+            raise UserError("only a corpus has splits", where=str(test_set), field="split", value=split)
+        else:
+            made.anything(test_set)
+        if not made.files and not made.written:
+            raise UserError("neither sound nor text in it", where=str(test_set))
+        return made.done(test_set.resolve().name)
 
 
 def write(index: TestIndex, path: Path) -> None:
@@ -158,13 +167,14 @@ class _Maker:
         self.written: list[tuple[int, int, str]] = []
         self.voices: list[Voice] = []
         self.canaries: set[str] = set()
+        self.canaries_said = "yes"
         self.encoder = speakers.Encoder() if "speakers" not in without else None
 
     def _item(self, name: str) -> int:
         return self.items.setdefault(name, len(self.items))
 
-    def corpus(self, folder: Path) -> None:
-        for opened in open_corpus(folder):
+    def corpus(self, folder: Path, split: str | None) -> None:
+        for opened in open_corpus(folder, split=split):
             d = opened.dialogue
             item = self._item(d.id)
             for audio in d.audio:
@@ -173,12 +183,18 @@ class _Maker:
             if d.canary:
                 self.canaries.add(d.canary)
             self.progress(1)
+        if split is not None and self.canaries:
+            shared = {o.dialogue.canary for o in open_corpus(folder) if o.dialogue.split != split} & self.canaries
+            if shared:
+                self.canaries -= shared
+                self.canaries_said = f"left out: other splits of the corpus hold {', '.join(sorted(shared))}, too"
 
     def anything(self, path: Path) -> None:
+        walked = (os.path.realpath(path),)
         for found in source.files([path]):
             if isinstance(found, source.Broken):
                 raise UserError(found.why, where=found.name)
-            for part in source.parts(*found):
+            for part in source.parts(*found, walked):
                 match part:
                     case source.Audible(name, raw) if not isinstance(raw, tuple):
                         self.sound(self._item(name), name, raw)
@@ -238,6 +254,7 @@ class _Maker:
         else:
             parts["meaning"] = "left out"
         parts["speakers"] = "left out" if self.encoder is None else self.encoder.why_not or "yes"
+        parts["canaries"] = self.canaries_said if self.canaries or self.canaries_said != "yes" else "there are none"
         return TestIndex(
             schema=SCHEMA,
             name=name,

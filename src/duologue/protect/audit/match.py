@@ -31,9 +31,10 @@ from duologue.protect.audit.fingerprint import (
     Fingerprint,
     Variant,
     pack,
+    spoken_share,
     variants,
 )
-from duologue.protect.audit.spectrum import FRAME, spectrum
+from duologue.protect.audit.spectrum import FRAME, spectrum, spoken
 
 Ints = npt.NDArray[np.int64]
 
@@ -114,19 +115,26 @@ class Table:
         found: list[Match] = []
         step, size = int((_BLOCK - _OVERLAP) * rate), int(_BLOCK * rate)
         for at in range(0, max(1, len(samples) - int(_OVERLAP * rate)), step):
-            picture, _ = spectrum(samples[at : at + size], rate)
-            short = max(0, REACH - len(picture))
-            if short:
-                picture = np.pad(picture, ((0, short), (0, 0)), mode="edge")
-            if np.ptp(picture) < 1e-3:
+            picture, loudness = spectrum(samples[at : at + size], rate)
+            heard = spoken(loudness)
+            if not heard.any():
                 continue
+            if short := max(0, REACH - len(picture)):
+                picture = np.pad(picture, ((0, short), (0, 0)), mode="edge")
+                heard = np.pad(heard, (0, short))
             for variant, values in variants(picture):
-                found.extend(m._replace(offset=m.offset + at / rate) for m in self._lines(variant, values, least))
+                trust = _trust(spoken_share(heard, np.arange(len(values)) * SOUGHT_EACH, variant.speed))
+                lines = self._lines(variant, values, trust, least)
+                found.extend(m._replace(offset=m.offset + at / rate) for m in lines)
         return best_of_each(found)
 
-    def _lines(self, variant: Variant, values: npt.NDArray[np.float32], least: float) -> Iterator[Match]:
+    def _lines(
+        self, variant: Variant, values: npt.NDArray[np.float32], trust: npt.NDArray[np.float64], least: float
+    ) -> Iterator[Match]:
         codes = pack(values)
-        row, hit = self.near(codes, values)
+        some = np.flatnonzero(trust > 0)
+        row, hit = self.near(codes[some], values[some])
+        row = some[row]
         if not len(row):
             return
         lag = row * SOUGHT_EACH - self.frames[hit]
@@ -136,7 +144,8 @@ class Table:
         around = np.where(inside, around, hit[:, None])
         beside = np.rint((self.frames[around] + lag[:, None]) / SOUGHT_EACH).astype(np.int64)
         inside &= (beside >= 0) & (beside < len(codes))
-        gain = _gain(codes[np.clip(beside, 0, len(codes) - 1)], self.codes[around]) * self.weight[around]
+        place = np.clip(beside, 0, len(codes) - 1)
+        gain = _gain(codes[place], self.codes[around]) * self.weight[around] * trust[place]
         promise = np.where(inside & (gain > 0), gain, 0.0).sum(axis=1)
         done: set[tuple[int, int]] = set()
         for i in np.argsort(-promise):
@@ -147,12 +156,13 @@ class Table:
                 continue
             done.add((track, line // SOUGHT_EACH))
             best = max(
-                (self._follow(track, line + d, codes, variant) for d in (-SOUGHT_EACH, 0, SOUGHT_EACH)), key=_score
+                (self._follow(track, line + d, codes, trust, variant) for d in (-SOUGHT_EACH, 0, SOUGHT_EACH)),
+                key=_score,
             )
             if best.score >= least:
                 yield best
 
-    def _follow(self, track: int, lag: int, codes: Codes, variant: Variant) -> Match:
+    def _follow(self, track: int, lag: int, codes: Codes, trust: npt.NDArray[np.float64], variant: Variant) -> Match:
         """The stretch of ``track`` on one line of time whose windows add up to the highest score."""
         span = slice(int(self.first[track]), int(self.first[track + 1]))
         frames = self.frames[span].astype(np.int64)
@@ -162,7 +172,7 @@ class Table:
         theirs = self.codes[span][inside]
         if not len(at):
             return Match(track, 0.0, 0.0, 0.0, variant, 0, 0.0, 0.0)
-        gain = _gain(codes[at], theirs) * self.weight[span][inside]
+        gain = _gain(codes[at], theirs) * self.weight[span][inside] * trust[at]
         total = np.concatenate([[0.0], np.cumsum(gain)])
         lowest = np.minimum.accumulate(total[:-1])
         end = int(np.argmax(total[1:] - lowest)) + 1
@@ -210,6 +220,11 @@ def _weights(codes: Codes) -> npt.NDArray[np.float64]:
                 weight[at : at + 4_096], np.square(_ALONE / np.maximum(spread, _ALONE))
             )
     return weight
+
+
+def _trust(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """0 where up to 30% of a window of the training data is speech, rising to 1 at 60%."""
+    return np.clip((share - 0.3) / 0.3, 0.0, 1.0)
 
 
 def _score(match: Match) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,12 @@ from duologue.errors import MissingPartError, UserError
 from duologue.protect.audit import meaning, source, speakers, wording
 from duologue.protect.audit.finding import Audit, Finding, Level, Stage, Unreadable, ordered
 from duologue.protect.audit.index import ANCHOR, TestIndex, read
+from duologue.protect.audit.levels import LEAST_SECONDS, LEVELS, chance, least_score, level
 from duologue.protect.audit.match import Match, Table, best_of_each
+from duologue.protect.audit.one_thread import one_thread
 from duologue.protect.audit.sound import Block, SampleHash, Sound, mono_tracks
 from duologue.protect.canary import PREFIX, canaries
 
-# Scores of a fingerprint match from which it is of a level; the false alarms of each: docs/audit.md.
-SCORES: tuple[tuple[Level, float], ...] = (("certain", 80.0), ("likely", 52.0), ("suspicion", 42.0))
 _OVERLAP = 6.0  # seconds that blocks of a long sound share
 _CHUNK = 1 << 20
 _CANARY_LENGTH = len(PREFIX) + 36
@@ -69,9 +70,10 @@ def scan(
             unreadable.append(Unreadable(file=found.name, why=found.why))
         else:
             units.append(found)
+    walked = tuple(os.path.realpath(p) for p in paths)
     scanned, findings = 0, []
     spent: dict[str, list[float]] = {name: [0.0, 0.0] for name in _UNITS}
-    for result in _results(units, index, known, workers, without):
+    for result in _results(units, index, known, workers, (without, walked)):
         scanned += result.scanned
         findings += result.findings
         unreadable += result.unreadable
@@ -79,6 +81,7 @@ def scan(
             spent[name][0] += amount
             spent[name][1] += seconds
         progress(1)
+    findings = _judged(findings, known, spent["fingerprints"][0])
     notes = _not_run(known, without)
     stages = tuple(
         Stage(name=n, amount=round(a, 3), unit=_UNITS[n], cpu_seconds=round(s, 3), note=notes.get(n, ""))
@@ -88,11 +91,30 @@ def scan(
     return Audit(scanned=scanned, unreadable=tuple(unreadable), findings=ordered(findings), stages=stages)
 
 
+def _judged(findings: list[Finding], index: TestIndex, seconds: float) -> list[Finding]:
+    """With the level of each match of fingerprints, now that the amount is known; without what chance would bring."""
+    codes = sum(len(t.codes) // 8 for t in index.tracks)
+    kept = []
+    for f in findings:
+        if f.score is None:
+            kept.append(f)
+            continue
+        expected = chance(f.score, codes, seconds)
+        if found := level(expected):
+            said = f"{f.evidence}; by chance {expected:.1g} such in this scan"
+            kept.append(msgspec.structs.replace(f, level=found, chance=float(f"{expected:.3g}"), evidence=said))
+    return kept
+
+
 def _results(
-    units: list[tuple[str, Path]], index: Path, known: TestIndex, workers: int, without: frozenset[str]
+    units: list[tuple[str, Path]],
+    index: Path,
+    known: TestIndex,
+    workers: int,
+    how: tuple[frozenset[str], tuple[str, ...]],
 ) -> Iterator[Result]:
     if workers <= 1 or len(units) < 2:
-        scanner = Scanner(known, without)
+        scanner = Scanner(known, *how)
         for name, path in units:
             yield scanner.file(name, path)
         return
@@ -100,7 +122,7 @@ def _results(
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(
-        min(workers, len(units)), mp_context=get_context("spawn"), initializer=_start, initargs=(index, without)
+        min(workers, len(units)), mp_context=get_context("spawn"), initializer=_start, initargs=(index, *how)
     ) as pool:
         yield from pool.map(_one, units, chunksize=max(1, min(16, len(units) // (4 * workers))))
 
@@ -108,8 +130,8 @@ def _results(
 _SCANNER: list[Scanner] = []
 
 
-def _start(index: Path, without: frozenset[str]) -> None:
-    _SCANNER[:] = [Scanner(read(index), without)]
+def _start(index: Path, without: frozenset[str], walked: tuple[str, ...]) -> None:
+    _SCANNER[:] = [Scanner(read(index), without, walked)]
 
 
 def _one(unit: tuple[str, Path]) -> Result:
@@ -137,10 +159,10 @@ def _not_run(index: TestIndex, without: frozenset[str]) -> dict[str, str]:
 
 
 class Scanner:
-    """Holds the index ready for look-ups; compares one file at a time."""
+    """Holds the index ready for look-ups; compares one file at a time. ``walked``: :func:`.source.parts`."""
 
-    def __init__(self, index: TestIndex, without: frozenset[str] = frozenset()) -> None:
-        self.index = index
+    def __init__(self, index: TestIndex, without: frozenset[str] = frozenset(), walked: tuple[str, ...] = ()) -> None:
+        self.index, self.walked = index, walked
         off = {name for name, note in _not_run(index, without).items() if note.startswith("not checked")}
         self.off = off
         self.by_bytes: dict[str, list[int]] = defaultdict(list)
@@ -151,6 +173,7 @@ class Scanner:
             for digest in file.samples:
                 self.by_samples[digest].append(i)
         self.table = Table([t.fingerprint() for t in index.tracks])
+        self.least = least_score(LEVELS[-1][1], len(self.table.codes), LEAST_SECONDS)
         self.by_plain: dict[int, list[int]] = defaultdict(list)
         self.by_tokens: dict[int, list[int]] = defaultdict(list)
         self.by_anchor: dict[int, dict[int, dict[int, list[int]]]] = defaultdict(dict)
@@ -187,9 +210,9 @@ class _File:
         self.waiting: dict[str, tuple[str, float]] = {}
 
     def run(self, name: str, path: Path) -> Result:
-        with _one_thread():
+        with one_thread():
             seen: set[str] = set()
-            for part in source.parts(name, path):
+            for part in source.parts(name, path, self.s.walked):
                 match part:
                     case source.Content(where, raw):
                         self.scanned += 1
@@ -294,7 +317,7 @@ class _File:
                 if "fingerprints" not in self.s.off:
                     for c, (_, mono) in enumerate(mono_tracks(block)):
                         with self.stage("fingerprints", fresh):
-                            found = self.s.table.search(mono, rate, least=SCORES[-1][1])
+                            found = self.s.table.search(mono, rate, least=self.s.least)
                         matches[c].extend(m._replace(offset=m.offset + start) for m in found)
             self.samples(name, hashes)
             if first and "speakers" not in self.s.off:
@@ -328,7 +351,6 @@ class _File:
             key = (file.item, round(m.offset / 3))
             if key in best or (file.item, key[1] - 1) in best or (file.item, key[1] + 1) in best:
                 continue
-            level = next(level for level, least in SCORES if m.score >= least)
             changed = [f"speed {m.variant.speed:g}"] if m.variant.speed != 1 else []
             changed += [f"pitch {m.variant.semitones:+d} semitones"] if m.variant.semitones else []
             evidence = (
@@ -342,9 +364,10 @@ class _File:
                 item=self.s.index.items[file.item],
                 item_offset=round(m.track_offset, 2),
                 kind="fingerprint",
-                level=level,
+                level=LEVELS[-1][0],  # until the amount of the whole scan is known
                 evidence=evidence,
                 seconds=round(m.seconds, 2),
+                score=round(m.score, 2),
             )
         self.findings.extend(best.values())
 
@@ -442,16 +465,6 @@ def _chunks(raw: Path | bytes) -> Iterator[bytes]:
     with raw.open("rb") as f:
         while chunk := f.read(_CHUNK):
             yield chunk
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keeps the matrix products to one thread: the blocks are small, and workers are what runs at once."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
-    return limits
 
 
 def to_json(audit: Audit) -> bytes:

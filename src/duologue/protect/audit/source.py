@@ -47,6 +47,7 @@ LARGEST = 512 << 20  # bytes of one member, one value or one text file
 _LONGEST_LINE = 16 << 20
 _MEMBERS = 5_000_000
 _DEEPEST = 32
+_ABOVE = 3  # folders
 
 
 class Content(NamedTuple):
@@ -116,8 +117,13 @@ def _walk(path: Path, name: str, seen: set[str]) -> Iterator[tuple[str, Path] | 
         yield Broken(name, f"cannot be read: {error.strerror}")
 
 
-def parts(name: str, path: Path) -> Iterator[Part]:
-    """Everything in the file ``path``; begins with the file itself."""
+def parts(name: str, path: Path, walked: tuple[str, ...] = ()) -> Iterator[Part]:
+    """Everything in the file ``path``; begins with the file itself.
+
+    Audio that JSON Lines name is part of them, but not where it lies in one of ``walked`` (real paths of files and
+    folders): there it comes up by itself. A relative name counts from the file's folder, else from one of the three
+    folders above it (corpora name audio from their root); one that climbs above these is broken.
+    """
     yield Content(name, path)
     lower = path.name.lower()
     try:
@@ -127,7 +133,7 @@ def parts(name: str, path: Path) -> Iterator[Part]:
             yield from _tar(name, path)
         elif lower.endswith(_JSON_LINES):
             with gzip.open(path) if lower.endswith(".gz") else path.open("rb") as f:
-                yield from _json_lines(name, f, path.parent)
+                yield from _json_lines(name, f, path.parent, walked)
         elif lower.endswith(".parquet"):
             yield from _parquet(name, path)
         elif lower.endswith(".arrow"):
@@ -157,7 +163,7 @@ def _member(name: str, data: bytes) -> Iterator[Part]:
     if lower.endswith(tuple(SUFFIXES)) or looks_like_audio(data[:16]):
         yield Audible(name, data)
     elif lower.endswith(_JSON_LINES[:2]):
-        yield from _json_lines(name, io.BytesIO(data), None)
+        yield from _json_lines(name, io.BytesIO(data), None, ())
     elif lower.endswith((*_TEXT, ".sha256", "sums")):
         yield from _text(name, lower, data)
     elif data and not lower.endswith(".cls"):
@@ -187,7 +193,8 @@ def _tar(name: str, path: Path) -> Iterator[Part]:
             archive.members = []  # type: ignore[attr-defined]
 
 
-def _json_lines(name: str, stream: Any, folder: Path | None) -> Iterator[Part]:
+def _json_lines(name: str, stream: Any, folder: Path | None, walked: tuple[str, ...]) -> Iterator[Part]:
+    bases = _bases(folder) if folder is not None else ()
     bad = 0
     line = 0
     while raw := stream.readline(_LONGEST_LINE):
@@ -203,16 +210,36 @@ def _json_lines(name: str, stream: Any, folder: Path | None) -> Iterator[Part]:
             continue
         for text in _strings(value):
             if folder is not None and text.lower().endswith(tuple(SUFFIXES)) and len(text) < 1_000 and "\0" not in text:
-                sound = folder / text
-                if sound.is_file():
+                sound = _named(bases, text)
+                if isinstance(sound, str):
+                    yield Broken(f"{name}:{line}", f"{sound}: {text[:200]}")
+                elif not any(str(sound) == w or str(sound).startswith(w.rstrip(os.sep) + os.sep) for w in walked):
                     yield Content(str(sound), sound)
                     yield Audible(str(sound), sound)
-                else:
-                    yield Broken(f"{name}:{line}", f"names audio that is not there: {text[:200]}")
             else:
                 yield Words(name, line, text)
     if bad > 5:
         yield Broken(name, f"{bad} lines are no JSON")
+
+
+def _bases(folder: Path) -> tuple[Path, ...]:
+    """The folder of a file and up to three above it, nearest first."""
+    real = Path(os.path.realpath(folder))
+    return (real, *real.parents[:_ABOVE])
+
+
+def _named(bases: tuple[Path, ...], name: str) -> Path | str:
+    """The real path of the audio that ``name`` means, or what is wrong with it."""
+    if Path(name).is_absolute():
+        return Path(os.path.realpath(name)) if Path(name).is_file() else "names audio that is not there"
+    outside = False
+    for base in bases:
+        # The file system is not asked for what lies above the highest folder.
+        if not Path(os.path.normpath(base / name)).is_relative_to(bases[-1]):
+            outside = True
+        elif (base / name).is_file():
+            return Path(os.path.realpath(base / name))
+    return "names audio above the folders that are looked in" if outside else "names audio that is not there"
 
 
 def _text(name: str, lower: str, data: bytes) -> Iterator[Part]:

@@ -55,11 +55,19 @@ def spectrum(samples: npt.NDArray[np.float32], rate: int) -> tuple[Spectrum, npt
     return np.log(energy + floor[:, None]), loudness
 
 
-def audible(loudness: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """[frames]: is the frame no more than 30 dB below the loud ones of this sound, and no digital silence?"""
+def spoken(loudness: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """[frames]: does the frame stand out as speech does: 7 dB above what is always there (the 10% quantile) and no more
+    than 20 dB below the loud ones (95%)?
+
+    What lies within 11 dB of the loud ones always does, but that a sound whose quantiles lie less than 8 dB apart is
+    no speech at all: a fan, rain, a room.
+    """
     if not len(loudness):
         return np.zeros(0, np.bool_)
-    return loudness > max(float(np.quantile(loudness, 0.95)) * 1e-3, 10 * _SILENCE)
+    low, high = (float(q) for q in np.quantile(loudness, (0.1, 0.95)))
+    if high < max(6.3 * low, 10 * _SILENCE):
+        return np.zeros(len(loudness), np.bool_)
+    return loudness > min(max(5.0 * low, 0.01 * high), 0.08 * high)
 
 
 def _highest_near(x: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
