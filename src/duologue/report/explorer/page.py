@@ -18,8 +18,8 @@ from duologue.report.explorer.track import LONGEST, Sound, sound
 from duologue.report.printable import html
 
 _SCRIPTS = ("text.js", "player.js", "waves.js", "transcript.js", "facts.js", "list.js", "start.js")
-# Bytes of base64 a second of two channels as MP3, to leave untried what cannot fit.
-_LEAST = 4_000
+# Fewer bytes of base64 a second than speech takes as MP3: what has less room left is not tried.
+_LEAST = 2_000
 _MB = 1_000_000
 
 
