@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from duologue.annotate.audio import DETECTED, annotate, open_source
+from duologue.annotate.audio import DETECTED, annotate, open_source, own_stretches
 from duologue.annotate.floor import floor
 from duologue.annotate.rewrite import rewrite
 from duologue.annotate.turns_file import correct, write_turns
@@ -129,6 +129,17 @@ def test_one_channel_without_turns_is_refused(tmp_path: Path) -> None:
     soundfile.write(src / "one.wav", np.full(16_000, 0.01), 16_000)
     with pytest.raises(UserError, match="not two channels, and no RTTM says who speaks"):
         open_source(src, tmp_path / "in", RIGHTS)
+
+
+def test_crosstalk_is_no_speech_of_this_channel() -> None:
+    """A copy 20 dB down and 5 ms late is the other channel's; a voice of its own as quiet is not."""
+    random = np.random.default_rng(0)
+    loud, own = (random.normal(0, 0.1, 16_000).astype(np.float32) for _ in range(2))
+    leak = np.roll(loud, 80) * np.float32(0.1)
+    span = np.array([[2_000, 14_000]], np.int64)
+    assert len(own_stretches(leak, loud, span)) == 0
+    assert len(own_stretches(own * np.float32(0.1), loud, span)) == 1
+    assert len(own_stretches(own, loud, span)) == 1
 
 
 def test_recordings_of_two_channels(tmp_path: Path) -> None:

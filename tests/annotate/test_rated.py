@@ -159,6 +159,34 @@ def test_label_studio_brings_back_what_it_was_given(spoken: read.Corpus, tmp_pat
             assert again[id, "cy"] == first
 
 
+def test_a_label_studio_export_by_hand(spoken: read.Corpus, tmp_path: Path) -> None:
+    """A cause marked in "1 A: 𠮷野家关门了，我好难过。": units 9-11 of UTF-16 are 关门.
+
+    The head takes 5 units and the first character 2; in the turn those are code points 3-5.
+    """
+    send(spoken, tmp_path / "out", ["ann", "bo"], format="labelstudio", layers=["cause", "emotion"])
+    item = next(i for i in items(spoken.get("ab").dialogue, ["cause"]) if i.turn == 0)
+    path = tmp_path / "out" / "ann" / "cause.json"
+    task = next(t for t in json.loads(path.read_text()) if t["data"]["item"] == item.id)
+    place = {"start": 9, "end": 11, "text": "关门"}
+    head = {"id": "Dx_aB91ISN", "to_name": "text", "origin": "manual"}
+    result = [
+        head | {"from_name": "cause", "type": "labels", "value": place | {"labels": ["event"]}},
+        head | {"from_name": "explicit", "type": "choices", "value": place | {"choices": ["no"]}},
+    ]
+    done = {"id": 7, "was_cancelled": False, "completed_by": 10, "lead_time": 4.2, "result": result}
+    skipped = {"id": 8, "was_cancelled": True, "completed_by": 10, "result": []}
+    path.write_text(json.dumps([task | {"id": 1, "project": 83, "annotations": [done, skipped], "predictions": []}]))
+    report = take_in(spoken, [path], tmp_path / "rated", skip_bad=True)
+    assert (report.rows, report.taken) == (1, 1)
+    assert said_by(read.open(tmp_path / "rated")) == {(item.id, "ann"): CauseSeen("event", 0, (3, 5), False)}
+    result[0]["value"] = {"start": 3, "end": 30, "labels": ["event"]}
+    path.write_text(json.dumps([task | {"annotations": [done]}]))
+    report = take_in(spoken, [path], tmp_path / "no", skip_bad=True)
+    assert report.refused == 1 and not report.written
+    assert any("not the words of one turn" in f.what for f in report.findings)
+
+
 @pytest.mark.parametrize("format", ["csv", "textgrid", "labelstudio"])
 def test_times_come_back_to_the_sample(spoken: read.Corpus, tmp_path: Path, format: Format) -> None:
     send(spoken, tmp_path / "out", ["ann", "bo"], format=format, layers=["time"], blind=False)

@@ -213,7 +213,9 @@ def _turns(item: OpenDialogue, d: Dialogue, detector: SpeechDetector | None) -> 
         raise UserError("no speech detector", where=f"dialogue {d.id}")
     samples, rate = item.audio()
     found = [refine(x, rate, _speech(x, rate, detector)) for x in samples.T]
-    found = [merge_gaps(_own(samples[:, k], samples[:, 1 - k], found[k]), SEGMENT * rate) for k in range(len(found))]
+    found = [
+        merge_gaps(own_stretches(samples[:, k], samples[:, 1 - k], found[k]), SEGMENT * rate) for k in range(len(found))
+    ]
     drafts: list[tuple[int, int, Intervals]] = []
     for k, spans in enumerate(found):
         for start, end in merge_gaps(spans, TURN * rate).tolist():
@@ -258,7 +260,7 @@ def _speech(x: npt.NDArray[np.float32], rate: int, detector: SpeechDetector) -> 
     return kept
 
 
-def _own(x: npt.NDArray[np.float32], other: npt.NDArray[np.float32], spans: Intervals) -> Intervals:
+def own_stretches(x: npt.NDArray[np.float32], other: npt.NDArray[np.float32], spans: Intervals) -> Intervals:
     """The stretches that are not the other channel's voice, leaked: a quieter copy of what is louder there."""
     kept = []
     for start, end in spans.tolist():

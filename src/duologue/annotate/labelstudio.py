@@ -19,15 +19,16 @@ from duologue.corpus.dialogue import Dialogue
 from duologue.errors import UserError
 
 
-def config(layer: Layer, known: Known) -> str:
-    """The labelling interface (XML) for the tasks of ``layer``."""
+def config(layer: Layer, known: Known, *, sound: bool = True) -> str:
+    """The labelling interface (XML) for the tasks of ``layer``; without ``sound`` for a corpus of text alone."""
 
     def choices(name: str, values: Sequence[str], to: str = "text", more: str = "") -> list[str]:
         rows = [f"    <Choice value={quoteattr(v)}/>" for v in values]
         head = f'  <Choices name="{name}" toName="{to}" choice="single" showInLine="true"{more}>'
         return [head, *rows, "  </Choices>"]
 
-    body = ['  <Audio name="audio" value="$audio"/>', '  <Text name="text" value="$context"/>']
+    body = ['  <Audio name="audio" value="$audio"/>'] if sound else []
+    body.append('  <Text name="text" value="$context"/>')
     if layer == "emotion":
         body += choices("emotion", known.taxonomy.labels)
         body += choices("intensity", ("0", "1", "2", "3"))

@@ -204,7 +204,8 @@ def _book(
             own = [labelstudio.task(t, a, d) for t, a, d in tasks if t.layer == layer]
             if own:
                 (out / f"{layer}.json").write_bytes(msgspec.json.format(msgspec.json.encode(own), indent=1) + b"\n")
-                (out / f"{layer}.xml").write_text(labelstudio.config(layer, known), encoding="utf-8")
+                sound = any(t.clip for t, _, _ in tasks if t.layer == layer)
+                (out / f"{layer}.xml").write_text(labelstudio.config(layer, known, sound=sound), encoding="utf-8")
         return
     rows: list[dict[str, Any]] = [msgspec.to_builtins(t) for t, _, _ in tasks]
     if format == "jsonl":
