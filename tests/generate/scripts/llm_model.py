@@ -20,6 +20,7 @@ PADDING = {
     "en": " Take your time with it, there is no need to do it all in one go.",
     "zh": "这个不用着急，慢慢来就行，一步一步做下去总会做好的。",
 }
+PADDED = {"en": "at least", "zh": "至少"}
 SHORT = {"en": ("mm-hm", "right", "okay", "I see"), "zh": ("嗯", "对", "好的", "这样啊")}
 
 
@@ -97,7 +98,8 @@ def _duplex(brief: Brief, schema: dict[str, Any], request: str) -> dict[str, Any
         stock = said[name[0]]
         text = stock[(int(name[1:]) - 1) % len(stock)]
         if name[0] == "s":
-            text += PADDING[language]
+            if f"{name}: " in request and PADDED[language] in request.split(f"{name}: ")[1].splitlines()[0]:
+                text += PADDING[language]
             text += f" {rng.randrange(10, 99)} times out of a hundred it works." if language == "en" else "多半能成。"
         if name in halting:
             words = text.split(" ") if language == "en" else list(text)

@@ -161,6 +161,8 @@ def _each(writer: Writer, plan: Plan, have: set[str]) -> Generator[tuple[Item, S
             first, done = queue.popleft()
             yield first, done.result() if done else None
     finally:
+        if queue and hasattr(writer, "stop"):
+            writer.stop()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

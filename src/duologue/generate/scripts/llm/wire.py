@@ -226,6 +226,8 @@ class Read:
             reference = _clean(self.fields["reference"])
         elif brief.task == "expression":
             reference, answer = lines[1].text, f"{brief.feelings[0].label}:{brief.feelings[0].intensity}"
+            if reference.rstrip(_ENDS) not in lines[0].text:
+                self.findings.append("lines.u1.text: the sentence that the system is to say does not stand in it")
         elif brief.task == "empathy":
             reference = lines[(asked if target is None else target) + 1].text
         else:

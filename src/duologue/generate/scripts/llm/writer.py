@@ -86,6 +86,7 @@ class LlmWriter:
         self._lock = threading.Lock()
         self._alike: dict[str, Likeness] = {}
         self._seen: set[Path] = set()
+        self._stopping = threading.Event()
 
     @classmethod
     def configured(cls, options: Mapping[str, Any]) -> LlmWriter:
@@ -132,6 +133,10 @@ class LlmWriter:
             return {}
         rest = {k: asked[k] for k in ("model", "prompt_sha256", "parameters")}
         return {**rest, "attempts": msgspec.to_builtins(kept.attempts)}
+
+    def stop(self) -> None:
+        """Begin no further request; those under way are finished and kept."""
+        self._stopping.set()
 
     def close(self) -> None:
         """Close the connections."""
@@ -238,6 +243,8 @@ class LlmWriter:
                 field="options.llm.offline",
                 mend="name the cache that it was written with, or let the model be asked",
             )
+        if self._stopping.is_set():
+            raise UserError("stopped before the model was asked")
         size = len(msgspec.json.encode([m.content for m in messages])) + len(msgspec.json.encode(wanted))
         held = self.spending.hold(size)
         try:
