@@ -40,7 +40,7 @@ peers:
 	@[ -x .venv-peers/bin/python ] || $(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "pipecat-ai[openai,google]" sphn aiohttp
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps moshi
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check torch lhotse datasets webdataset mlcroissant praatio soundfile
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" lhotse datasets webdataset mlcroissant praatio soundfile
 
 $(VENV)/.installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/install "$(TEST_EXTRAS)"
