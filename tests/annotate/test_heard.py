@@ -19,9 +19,10 @@ from duologue.corpus.annotation import LabelAnnotation, TimeAnnotation
 from duologue.corpus.check import check
 from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.turn import Segment
-from duologue.errors import UserError
+from duologue.errors import MissingPartError, UserError
 from duologue.formats import rttm
 from duologue.formats.format import ImportOptions
+from duologue.listen.words import Heard
 
 RIGHTS = ImportOptions(
     licence="CC-BY-4.0", consent="c1", source_url="https://example.org", kind="human-human", language="en"
@@ -178,3 +179,24 @@ def test_a_person_corrects_turns(spoken: read.Corpus, tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("\n".join([*(json.dumps(r) for r in own), "{broken"]))
     r = correct(spoken, tmp_path / "t.jsonl", tmp_path / "no", rater="ann")
     assert not r.written and len(r.problems) == 2 and not (tmp_path / "no").exists()
+
+
+class Absent:
+    """A recogniser that is not installed."""
+
+    def hear(self, *_: object, **__: object) -> Heard:
+        raise MissingPartError("the recogniser needs the package 'faster_whisper'", mend="pip install 'duologue[asr]'")
+
+
+def test_without_a_recogniser_a_row_says_so(spoken: read.Corpus, tmp_path: Path) -> None:
+    def mute(d: Dialogue) -> Dialogue:
+        turns = tuple(msgspec.structs.replace(t, text="") for t in d.turns)
+        return msgspec.structs.replace(d, turns=turns)
+
+    rewrite(spoken, tmp_path / "mute", mute, {})
+    r = annotate(read.open(tmp_path / "mute"), tmp_path / "out", detector=None, listener=Absent())
+    assert r.written and "pip install" in r.words
+    for item in read.open(tmp_path / "out"):
+        (row,) = (a for a in item.dialogue.annotations if a.id == "floor-words")
+        assert isinstance(row, LabelAnnotation) and row.value["words"] == r.words
+    assert not check(tmp_path / "out").findings
