@@ -84,7 +84,7 @@ class NaturalnessListener:
             what = f"the package {error.name!r}" if isinstance(error, ImportError) else "a torchaudio that fits torch"
             raise MissingPartError(
                 f"naturalness needs {what}",
-                mend="install torch and torchaudio of one version, then pip install --no-deps distillmos==0.9.1 xls-r-sqa",
+                mend="install torch and torchaudio, then pip install --no-deps distillmos==0.9.1 xls-r-sqa",
             ) from error
         # It tells on standard output which weights it loads, where only figures belong.
         with redirect_stdout(sys.stderr):
