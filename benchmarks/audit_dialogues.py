@@ -17,7 +17,7 @@ import argparse
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ import soundfile
 
 from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.read import open as open_corpus
+from duologue.corpus.speaker import Speaker
 from duologue.protect.audit import index as test_index
 from duologue.protect.audit.corpus_split import of_split
 from duologue.protect.audit.fingerprint import fingerprint
@@ -49,11 +50,23 @@ class Channel(NamedTuple):
     rate: int
 
 
-def channels(corpus: Path, split: str | None = None, *, sums: bool = False) -> Iterator[Channel]:
+def channels(
+    corpus: Path,
+    split: str | None = None,
+    *,
+    sums: bool = False,
+    channel_of: Callable[[Speaker], bool] = lambda speaker: True,
+) -> Iterator[Channel]:
+    """Channels, of whose speakers ``channel_of`` holds for each, and with ``sums`` the sum of all channels."""
     for opened in open_corpus(corpus, split=split):
+        wanted = {s.id for s in opened.dialogue.speakers if channel_of(s)}
+        theirs = [set(c.speakers) <= wanted for c in opened.file().channels]
+        if not any(theirs):
+            continue
         samples, rate = opened.audio()
         for c, (_, mono) in enumerate(mono_tracks(samples)):
-            yield Channel(opened.dialogue, c, mono, rate)
+            if theirs[c]:
+                yield Channel(opened.dialogue, c, mono, rate)
         if sums:
             yield Channel(opened.dialogue, -1, samples.sum(axis=1), rate)
 

@@ -3,7 +3,8 @@
     python benchmarks/audit_fit.py -o FOLDER CORPUS OTHER_CORPUS
 
 Writes projection.npy, crowd.npy and meaning_centre.npy (where the sentence encoder is installed) into FOLDER; they
-belong into src/duologue/protect/audit. With --chance only the constants are fitted, with the files that are there.
+belong into src/duologue/protect/audit. With --crowd only crowd.npy is made, for the directions that are there; with
+--chance only the constants are fitted.
 The speech is that of voices that benchmarks/audit.py has in no clip. The corpora are duplex corpora of two seeds (the
 fast voice); of them the crowd takes channels of the same voices alone.
 """
@@ -33,11 +34,11 @@ CROWD = 2_048
 WINDOW = (prints.FRAMES, prints.BANDS)
 
 
-def speech(rng: np.random.Generator) -> list[change.Sound]:
-    """Lines that no test clip of the benchmark has, by voices of group 2."""
+def speech(rng: np.random.Generator, n: int) -> list[change.Sound]:
+    """``n`` lines that no test clip of the benchmark has, by voices of group 2."""
     voice = EspeakVoice()
     made = []
-    for i in range(CLIPS):
+    for i in range(n):
         language = ("en", "zh")[i % 2]
         texts = lines(language)[1::2]
         speakers = [s.id for s in voice.speakers(language) if group(s.parent) == 2]
@@ -132,7 +133,7 @@ def directions(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def crowd(
     clips: list[change.Sound], corpora: list[Path], rng: np.random.Generator, projection: np.ndarray
 ) -> np.ndarray:
-    """[CROWD] codes of windows of little shape: half pieces of words over noise, half what duplex channels have between
+    """[2, CROWD / 2] codes of windows of little shape: half pieces of words over noise, half what duplex channels have between
     turns and at their ends (30-70% speech)."""
     sparse = []
     for i in range(160):
@@ -147,13 +148,12 @@ def crowd(
     between = [
         codes(c.samples, c.rate, projection, (0.3, 0.7))
         for corpus in corpora
-        for c in channels(corpus)
-        if all(group(s.parent_voice) == 2 for s in c.dialogue.speakers if s.role == ("user", "system")[c.channel])
+        for c in channels(corpus, channel_of=lambda speaker: group(speaker.parent_voice) == 2)
     ]
     halves = [np.concatenate(h) for h in (sparse, between)]
     print(f"crowd: {len(halves[0])} windows of words over noise, {len(halves[1])} of duplex channels to draw from")
     drawn = [np.sort(rng.permutation(len(h))[: CROWD // 2]) for h in halves]
-    return np.concatenate([h[d] for h, d in zip(halves, drawn, strict=True)])
+    return np.stack([h[d] for h, d in zip(halves, drawn, strict=True)])
 
 
 def codes(x: change.Sound, rate: int, projection: np.ndarray, share: tuple[float, float]) -> prints.Codes:
@@ -185,15 +185,18 @@ def main() -> None:
     options.add_argument("other", type=Path)
     options.add_argument("-o", "--output", type=Path)
     options.add_argument("--chance", action="store_true")
+    options.add_argument("--crowd", action="store_true", help="keep the directions, fit the crowd alone")
     given = options.parse_args()
     if given.chance:
         constants(given.corpus, given.other)
         return
     rng = np.random.default_rng(1)
-    clips = speech(rng)
-    projection = directions(*pairs(clips, rng))
-    np.save(given.output / "projection.npy", projection)
+    clips = speech(rng, CLIPS // 4 if given.crowd else CLIPS)
+    projection = prints.directions() if given.crowd else directions(*pairs(clips, rng))
     np.save(given.output / "crowd.npy", crowd(clips, [given.corpus, given.other], rng, projection))
+    if given.crowd:
+        return
+    np.save(given.output / "projection.npy", projection)
     try:
         from duologue.language.meaning import SentenceEncoder
 

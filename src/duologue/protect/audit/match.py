@@ -7,9 +7,11 @@ stretch that speaks most for a copy is scored.
 
 The score is a log likelihood ratio: each window of the stretch adds h ln(0.2/0.5) + (64 - h) ln(0.8/0.5) for h bits
 that differ, as if copies differed in a fifth of their bits and strangers in half. Windows of little shape (a word in a
-silence) are like many others, so each test window has a weight: (s0 / s)^2, at most 1, where s is the standard
-deviation of its distances to a crowd of such windows and to other windows of the test set, and s0 = 4.2 bits is that
-of a window that is like no other.
+silence, the end of a turn) are like many others, so each test window has a weight: (s0 / s)^2, at most 1, where s is
+the greatest standard deviation of its distances to two crowds of such windows and to other windows of the test set,
+and s0 = 4.2 bits is that of a window that is like no other. Noise that two recordings have in common says nothing of
+their speech: the test set keeps no window that is half without speech, and a window of the training data counts 0
+where up to 25% of it is speech, rising to 1 at 50%.
 """
 
 from __future__ import annotations
@@ -204,6 +206,7 @@ def best_of_each(matches: Sequence[Match]) -> list[Match]:
 
 @cache
 def _crowd() -> Codes:
+    """[2, 1024]: windows of pieces of words over noise; windows of duplex dialogues between turns and at their ends."""
     with files("duologue.protect.audit").joinpath("crowd.npy").open("rb") as f:
         return np.asarray(np.load(f, allow_pickle=False), np.uint64)
 
@@ -211,7 +214,9 @@ def _crowd() -> Codes:
 def _weights(codes: Codes) -> npt.NDArray[np.float64]:
     """[n], in (0, 1]: how far a match of each test window can be believed."""
     weight = np.ones(len(codes))
-    groups = [_crowd(), codes[:: max(1, len(codes) // _OWN)]] if len(codes) >= _OWN else [_crowd()]
+    groups = [*_crowd()]
+    if len(codes) >= _OWN:
+        groups.append(codes[:: max(1, len(codes) // _OWN)])
     for at in range(0, len(codes), 4_096):
         part = codes[at : at + 4_096, None]
         for group in groups:
@@ -223,8 +228,8 @@ def _weights(codes: Codes) -> npt.NDArray[np.float64]:
 
 
 def _trust(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """0 where up to 30% of a window of the training data is speech, rising to 1 at 60%."""
-    return np.clip((share - 0.3) / 0.3, 0.0, 1.0)
+    """The weight of windows of the training data whose ``share`` is speech."""
+    return np.clip((share - 0.25) / 0.25, 0.0, 1.0)
 
 
 def _score(match: Match) -> float:

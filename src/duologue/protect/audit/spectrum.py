@@ -56,18 +56,18 @@ def spectrum(samples: npt.NDArray[np.float32], rate: int) -> tuple[Spectrum, npt
 
 
 def spoken(loudness: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """[frames]: does the frame stand out as speech does: 7 dB above what is always there (the 10% quantile) and no more
-    than 20 dB below the loud ones (95%)?
+    """[frames]: does the frame stand out as speech does: 7 dB above what is always there (the 10% quantile of all) and
+    no more than 20 dB below the loudest within 1.5 s?
 
-    What lies within 11 dB of the loud ones always does, but that a sound whose quantiles lie less than 8 dB apart is
-    no speech at all: a fan, rain, a room.
+    What lies within 14 dB of the loudest near by always does, but where that is less than 9 dB above what is always
+    there nothing does: a fan, rain, a room.
     """
     if not len(loudness):
         return np.zeros(0, np.bool_)
-    low, high = (float(q) for q in np.quantile(loudness, (0.1, 0.95)))
-    if high < max(6.3 * low, 10 * _SILENCE):
-        return np.zeros(len(loudness), np.bool_)
-    return loudness > min(max(5.0 * low, 0.01 * high), 0.08 * high)
+    low = float(np.quantile(loudness, 0.1))
+    high = _highest_near(loudness, round(1.5 / FRAME))
+    enough = np.minimum(np.maximum(5.0 * low, 0.01 * high), 0.04 * high)
+    return np.asarray((loudness > enough) & (high > max(8.0 * low, 10 * _SILENCE)), np.bool_)
 
 
 def _highest_near(x: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
