@@ -133,8 +133,9 @@ def directions(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def crowd(
     clips: list[change.Sound], corpora: list[Path], rng: np.random.Generator, projection: np.ndarray
 ) -> np.ndarray:
-    """[2, CROWD / 2] codes of windows of little shape: half pieces of words over noise, half what duplex channels have
-    between turns and at their ends (30-70% speech)."""
+    """[2, CROWD / 2] codes of windows of little shape: pieces of words over noise; what duplex channels have between
+    turns and at their ends (30-70% speech).
+    """
     sparse = []
     for i in range(160):
         x = (rng.standard_normal(6 * RATE) * 10 ** -rng.uniform(2, 3)).astype(np.float32)

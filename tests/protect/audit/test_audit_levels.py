@@ -35,9 +35,9 @@ def test_the_limit_is_where_the_expected_number_is_met(codes: int, seconds: floa
 
 
 def test_levels_fall_with_the_amount() -> None:
-    # E is 0.0001 at an hour, hence 0.01 at a hundred, 0.1 at a thousand and 1,000 at ten million.
+    # E is 0.0001 at an hour, hence 0.01 at a hundred, 0.5 at five thousand and 1,000 at ten million.
     score = least_score(LEVELS[0][1], 1_000, 3_600.0) + 0.001
-    found = [level(chance(score, 1_000, hours * 3_600.0)) for hours in (1, 100, 1_000, 1e7)]
+    found = [level(chance(score, 1_000, hours * 3_600.0)) for hours in (1, 100, 5_000, 1e7)]
     assert found == ["certain", "likely", "suspicion", None]
 
 

@@ -30,7 +30,7 @@ _LOWEST_BAND = 2  # row of the spectrum; the rows beside are for moved pitch
 # A window of a test sound is kept each 16 frames (0.32 s), one of the training data computed each 3 (0.06 s).
 KEPT_EACH = 16
 SOUGHT_EACH = 3
-_LEAST_SPOKEN = 0.5  # of a kept window's frames
+_LEAST_SPOKEN = 0.3  # of a kept window's frames
 
 
 class Variant(NamedTuple):
@@ -89,7 +89,7 @@ def stretched(picture: Spectrum, speed: float) -> Spectrum:
 
 
 def fingerprint(samples: npt.NDArray[np.float32], rate: int) -> Fingerprint:
-    """What an index keeps of mono ``samples``: a code each 0.32 s, but none where less than half is speech.
+    """What an index keeps of mono ``samples``: a code each 0.32 s, but none where less than 30% is speech.
 
     A sound shorter than 1.28 s is padded with silence and has one window.
     """
@@ -101,7 +101,7 @@ def fingerprint(samples: npt.NDArray[np.float32], rate: int) -> Fingerprint:
         heard = np.pad(heard, (0, short))
     starts = np.arange(0, len(picture) - REACH + 1, KEPT_EACH)
     share = spoken_share(heard, starts, 1.0)
-    starts = starts[share >= min(_LEAST_SPOKEN, max(0.2, float(share.max(initial=0.0))))]
+    starts = starts[share >= min(_LEAST_SPOKEN, max(0.1, float(share.max(initial=0.0))))]
     codes = pack(windows(picture, 0, starts) @ directions())
     return Fingerprint(codes, starts.astype(np.int32), seconds)
 

@@ -20,10 +20,10 @@ from duologue.protect.audit.fingerprint import SOUGHT_EACH, VARIANTS
 from duologue.protect.audit.spectrum import FRAME
 
 LAMBDA = 0.19  # for each nat of the score
-K = 8e-7
+K = 1.25e-6
 LEAST_SECONDS = 3_600.0  # of training data: a smaller scan is judged as one of an hour
 # The number of chance findings in a whole scan up to which a match is of a level.
-LEVELS: tuple[tuple[Level, float], ...] = (("certain", 1e-4), ("likely", 0.02), ("suspicion", 1.0))
+LEVELS: tuple[tuple[Level, float], ...] = (("certain", 1e-4), ("likely", 0.1), ("suspicion", 1.0))
 
 
 def chance(score: float, codes: int, seconds: float) -> float:

@@ -10,8 +10,8 @@ that differ, as if copies differed in a fifth of their bits and strangers in hal
 silence, the end of a turn) are like many others, so each test window has a weight: (s0 / s)^2, at most 1, where s is
 the greatest standard deviation of its distances to two crowds of such windows and to other windows of the test set,
 and s0 = 4.2 bits is that of a window that is like no other. Noise that two recordings have in common says nothing of
-their speech: the test set keeps no window that is half without speech, and a window of the training data counts 0
-where up to 25% of it is speech, rising to 1 at 50%.
+their speech: the test set keeps no window of less than 30% speech, and a window of the training data counts 0
+where up to 10% of it is speech, rising to 1 at 30%.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def _weights(codes: Codes) -> npt.NDArray[np.float64]:
 
 def _trust(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The weight of windows of the training data whose ``share`` is speech."""
-    return np.clip((share - 0.25) / 0.25, 0.0, 1.0)
+    return np.clip((share - 0.1) / 0.2, 0.0, 1.0)
 
 
 def _score(match: Match) -> float:
