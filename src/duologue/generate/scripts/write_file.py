@@ -109,7 +109,11 @@ def write_file(
                     refuse(Refusal(id=item.id, brief=item.brief, why=result.message, attempts=attempts))
                 else:
                     origin = told(item.brief) if told is not None else {}
-                    f.write(encode_written(Written(id=item.id, brief=item.brief, script=result, origin=origin)))
+                    f.write(
+                        encode_written(
+                            Written(id=item.id, brief=item.brief, script=result, cast=item.cast, origin=origin)
+                        )
+                    )
                     f.flush()
                     written += 1
                     failures = 0

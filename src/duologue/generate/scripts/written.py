@@ -17,6 +17,7 @@ import msgspec
 
 from duologue.corpus.dialogue import Track
 from duologue.errors import UserError
+from duologue.generate.item import CastMember
 from duologue.generate.script import Brief, Script, Writer
 
 FORMAT = 1
@@ -34,12 +35,14 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One item's script. ``origin`` is what a remote writer tells of how it came about: model, prompt hash, parameters
-    and everything that was said; nothing is built from it."""
+    """One item's script. ``cast`` tells who was planned to speak which role, where that is known. ``origin`` is what a
+    remote writer tells of how it came about: model, prompt hash, parameters and everything that was said. Nothing is
+    built from either."""
 
     id: str
     brief: Brief
     script: Script
+    cast: tuple[CastMember, ...] = ()
     origin: dict[str, Any] = {}
 
 

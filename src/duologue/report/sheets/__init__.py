@@ -1,0 +1,1 @@
+"""Reading sheets: a file of scripts as pages that actors read from, and as tables that name each recording."""
