@@ -8,8 +8,6 @@ A reply that is missing, mute or unreadable counts as failed. In a run that was 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,9 +21,9 @@ from duologue.corpus.observation import Observation
 from duologue.corpus.probe import Probe
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.corpus.run import RATE, Run
-from duologue.corpus.table import read_table
 from duologue.corpus.truth import emotions
 from duologue.errors import MissingPartError, UserError
+from duologue.listen.acted import read_acted
 from duologue.listen.emotion import MERGED, absolute
 from duologue.listen.prosody import measure
 from duologue.listen.readback import compare
@@ -36,7 +34,6 @@ from duologue.score.emotion.choice import clusters_of
 from duologue.score.emotion.expression import Ear, ear, express
 
 TASKS = ("expression", "empathy")
-LABELS = "labels.csv"
 # Turns of a corpus that an ear is trained on; more change little.
 MOST = 1500
 # A reply softer than this throughout (RMS of its loudest 40 ms, dB full scale) is mute.
@@ -57,32 +54,14 @@ def acted_ear(folder: Path) -> Ear:
 
     UserError for a row whose file, label or actor is missing or unknown.
     """
-    import soundfile
-
-    path = folder / LABELS
-    if not path.is_file():
-        raise UserError("no acted clips here", where=str(folder), allowed=f"{LABELS} with file, emotion, actor")
-    rows = csv.DictReader(io.StringIO(read_table(path, 1 << 24)))
-    if missing := {"file", "emotion", "actor"} - set(rows.fieldnames or ()):
-        raise UserError("a column is missing", where=str(path), field=", ".join(sorted(missing)))
     clips: list[dict[str, float]] = []
     labels: list[str] = []
     speakers: list[str] = []
-    root = folder.resolve()
-    for number, row in enumerate(rows, 2):
-        where = f"{path}:{number}"
-        label = DUOLOGUE.resolve(row["emotion"] or "", where=where)
-        audio = (folder / (row["file"] or "")).resolve()
-        if not audio.is_relative_to(root) or not audio.is_file():
-            raise UserError("no such clip in the folder", where=where, field="file", value=row["file"])
-        try:
-            samples, rate = soundfile.read(audio, dtype="float32", always_2d=True)
-        except (OSError, soundfile.LibsndfileError):
-            raise UserError("not audio that can be read", where=where, field="file", value=row["file"]) from None
-        if (found := measure(samples.mean(axis=1), rate)) is not None:
+    for clip in read_acted(folder):
+        if (found := measure(clip.samples, clip.rate)) is not None:
             clips.append(absolute(found))
-            labels.append(label)
-            speakers.append(row["actor"] or "")
+            labels.append(clip.label)
+            speakers.append(clip.actor)
     return _fitted(clips, labels, speakers, str(folder))
 
 
