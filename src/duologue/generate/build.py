@@ -131,29 +131,28 @@ def choose_voices(recipe: Recipe, fallback: str = "") -> tuple[Recipe, dict[str,
 
     Raises MissingPartError, which names the command, where a voice is missing and ``fallback`` is "".
     """
-    chosen: dict[str, Voice] = {}
+    tried: dict[str, Voice] = {}  # let go with all that they loaded to speak: the workers have their own
     names = dict(recipe.voices)
     notices: list[str] = []
     for language, name in recipe.voices.items():
         try:
-            chosen[name] = _voice(name, language, recipe.options.get(name))
+            _try(tried, name, language, recipe.options.get(name))
         except MissingPartError as error:
             if not fallback or fallback == name:
                 raise
-            chosen[fallback] = _voice(fallback, language, recipe.options.get(fallback))
+            _try(tried, fallback, language, recipe.options.get(fallback))
             names[language] = fallback
             notices.append(f"voice {name!r} is not installed, {fallback!r} speaks {language!r}: {error.message}")
+    chosen: dict[str, Voice] = {n: registry.make("voices", n, recipe.options.get(n)) for n in tried}
     return msgspec.structs.replace(recipe, voices=names), chosen, tuple(notices)
 
 
-def _voice(name: str, language: str, options: Mapping[str, Any] | None) -> Voice:
-    """Voice ``name``, heard to say a word, so that whatever it lacks is missed before anything is made."""
-    tried: Voice = registry.make("voices", name, options)
-    tried.weights_sha256()
-    tried.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=tried.speakers(language)[0].id)
-    # What it loaded to speak is let go: the workers have their own.
-    voice: Voice = registry.make("voices", name, options)
-    return voice
+def _try(tried: dict[str, Voice], name: str, language: str, options: Mapping[str, Any] | None) -> None:
+    """Hear voice ``name`` say a word, so that whatever it lacks is missed before anything is made."""
+    voice: Voice = tried.get(name) or registry.make("voices", name, options)
+    voice.weights_sha256()
+    voice.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=voice.speakers(language)[0].id)
+    tried[name] = voice
 
 
 def _cores() -> int:
