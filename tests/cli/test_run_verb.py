@@ -100,6 +100,7 @@ def test_a_live_run_is_kept_as_a_corpus_that_holds(corpus: Path, tmp_path: Path)
     opened = Run(run)
     assert opened.manifest.mode == "adaptive"
     assert opened.manifest.parameters["echo_db"] == -40.0
+    assert opened.manifest.parameters["reference_echo"] == "removed"
     seen = {o.id: o for o in observations(run)}
     # What was interrupted is where it was, and the answers that it fell into were heard.
     assert [r.event for r in seen["d0"].realised] == ["e2"] and seen["d0"].not_exercised == {}

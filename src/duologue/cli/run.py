@@ -193,7 +193,10 @@ def source_of(mode: str, echo: str | None) -> tuple[MakeSource, dict[str, Any]]:
     from duologue.live.echo import DELAY, Echoing, echo_level
     from duologue.live.source import Source, recorded
 
-    kept: dict[str, Any] = {"adaptive": msgspec.to_builtins(AdaptiveSettings())} if mode == "adaptive" else {}
+    # An echo of the recorded system is taken out of what a system under test hears (live/without_echo.py).
+    kept: dict[str, Any] = {"reference_echo": "removed"} if mode in ("adaptive", "fixed") else {}
+    if mode == "adaptive":
+        kept["adaptive"] = msgspec.to_builtins(AdaptiveSettings())
     plain: MakeSource = adaptive if mode == "adaptive" else recorded
     if not echo:
         return plain, kept
