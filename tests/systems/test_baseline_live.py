@@ -203,6 +203,44 @@ def test_a_part_that_fails_is_told_to_the_client_and_the_call_goes_on(server, mo
     assert names.count("response.created") == names.count("response.done")
 
 
+class Astray:
+    """A recogniser with a mistake in it that nobody thought of."""
+
+    def hear(self, samples, language=None, lean=0.0):
+        raise ZeroDivisionError
+
+
+def test_an_unforeseen_mistake_ends_that_call_with_1011_and_no_other(server, monkeypatch):
+    import base64
+
+    import msgspec
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+
+    from duologue.systems.baseline import server as module
+
+    said = speech("How do bees make honey?", "en", "en-us+m2").astype("<i2").tobytes()
+    made = module.Agent
+    with connect(server.url) as other:
+        assert json.loads(other.recv())["type"] == "session.created"
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "Agent", lambda own, line, manager: made(
+                msgspec.structs.replace(own, recogniser=Astray()), line, manager
+            ))  # fmt: skip
+            with connect(server.url) as ws, pytest.raises(ConnectionClosed) as closed:
+                for start in range(0, len(said), 9_600):
+                    audio = base64.b64encode(said[start : start + 9_600]).decode()
+                    ws.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+                silence = base64.b64encode(bytes(9_600)).decode()
+                while True:
+                    ws.send(json.dumps({"type": "input_audio_buffer.append", "audio": silence}))
+                    ws.recv(timeout=10)
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1011
+        other.send('{"type": "no.such.event"}')
+        while json.loads(other.recv(timeout=10))["type"] != "error":
+            pass
+
+
 def test_what_is_wrong_is_said_before_it_listens():
     with pytest.raises(UserError, match="espeak, kokoro"), Baseline(Settings(voice="nobody")):
         pass
