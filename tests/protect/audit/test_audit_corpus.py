@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -16,7 +17,7 @@ from duologue.corpus.dialogue import Dialogue, Split
 from duologue.corpus.manifest import Manifest
 from duologue.corpus.rights import Rights
 from duologue.corpus.speaker import Speaker
-from duologue.corpus.turn import Turn
+from duologue.corpus.turn import Segment, Turn
 from duologue.corpus.write import encode_dialogue, write_manifest, write_shard
 from duologue.errors import UserError
 from duologue.protect.audit import index as test_index
@@ -173,3 +174,67 @@ def test_named_audio_that_the_scan_walks_anyway_is_compared_once(tmp_path: Path)
     assert [f.file for f in audit.findings if f.kind == "bytes"] == ["c/audio/duplex-en-test-0/d0001.wav"]
     alone = scan([folder / "dialogues" / "duplex-en-test-0.jsonl"], against, without=QUICK)
     assert [Path(f.file).name for f in alone.findings if f.kind == "bytes"] == ["d0001.wav"]
+
+
+def spoken_corpus(folder: Path) -> Path:
+    """A test dialogue: the user from 0.5 to 5 s; the system, whose voice no split keeps apart, from 6 to 11 s."""
+    rng = np.random.default_rng(4)
+
+    def talk(seconds: float) -> np.ndarray:
+        n = int(seconds * 10)
+        made = np.concatenate([np.sin(np.cumsum(np.full(1_600, f))) for f in rng.uniform(0.1, 1.0, n)])
+        return made * np.repeat(rng.uniform(0.05, 0.5, n), 1_600)
+
+    # Both channels hear one noise that comes and goes like talk.
+    sounds = np.tile(talk(12.0)[:, None] * 0.05, (1, 2))
+    sounds[RATE // 2 : 5 * RATE, 0] += talk(4.5)
+    sounds[6 * RATE : 11 * RATE, 1] += talk(5.0)
+    path = folder / "audio" / "duplex-en-test-0" / "d0.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, sounds, RATE, subtype="PCM_16")
+    base = dialogue("d0", "test", TEXTS["test"], "audio/duplex-en-test-0/d0.wav", OWN_CANARY)
+    segment = {
+        c: Segment(audio="d0", channel=c, start=a, end=b) for c, a, b in ((0, 8_000, 80_000), (1, 96_000, 176_000))
+    }
+    turns = (
+        msgspec.structs.replace(base.turns[0], segments=(segment[0],)),
+        Turn(
+            index=1, role="system", speaker="sys", addressee="ann", language="en", text="Sure.", segments=(segment[1],)
+        ),
+    )
+    channels = (Channel(kind="user-mic", speakers=("ann",)), Channel(kind="system", speakers=("sys",)))
+    made = msgspec.structs.replace(
+        base,
+        groups={"speaker": ("ann",)},
+        speakers=(*base.speakers, Speaker(id="sys", role="system", languages=("en",), synthetic=True)),
+        audio=(msgspec.structs.replace(base.audio[0], length=12 * RATE, channels=channels),),
+        turns=turns,
+    )
+    entry = write_shard(folder, "duplex-en-test-0", [encode_dialogue(made)], sync=False)
+    write_manifest(folder, Manifest(name="one", duologue="0", shards=(entry,)))
+    return folder
+
+
+def test_a_voice_of_all_splits_is_no_more_than_a_suspicion(tmp_path: Path) -> None:
+    folder = spoken_corpus(tmp_path / "c")
+    made = test_index.build(folder, without=QUICK)
+    assert [(t.channel, t.shared) for t in made.tracks] == [
+        ("channel 1", False),
+        ("channel 2", True),
+        ("all channels", False),
+    ]
+    # The sum is kept where the user speaks: to 5 s, of which a last window may hold 60%.
+    assert max(made.tracks[2].fingerprint().frames) * 0.02 <= 5.0 - 0.6 * 1.28
+    test_index.write(made, tmp_path / "i")
+    x, _ = soundfile.read(folder / "audio/duplex-en-test-0/d0.wav")
+    (tmp_path / "train").mkdir()
+    soundfile.write(tmp_path / "train" / "user.wav", x[: 5 * RATE, 0] * 0.3, RATE)
+    soundfile.write(tmp_path / "train" / "system.wav", x[6 * RATE : 11 * RATE, 1] * 0.3, RATE)
+    soundfile.write(tmp_path / "train" / "noise.wav", x[5 * RATE :, 0] * 10.0, RATE)
+    audit = scan([tmp_path / "train"], tmp_path / "i", without=QUICK - {"fingerprints"})
+    found = {Path(f.file).name: f for f in audit.findings}
+    assert set(found) == {"user.wav", "system.wav"}
+    assert (found["user.wav"].level, found["user.wav"].shared) == ("certain", False)
+    assert (found["system.wav"].level, found["system.wav"].shared) == ("suspicion", True)
+    assert "all splits share" in found["system.wav"].evidence
+    assert found["system.wav"].chance is not None and found["system.wav"].chance < 1e-4

@@ -30,7 +30,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     Offsets are seconds for sound and characters or rows for text, as ``evidence`` says; None where the whole is meant.
     ``file`` names members of archives and tables as "shard.tar!clip.wav" and "part.parquet#17.audio". ``seconds`` is
     how long the two are alike in the training data, None for what is no sound. ``score`` is a fingerprint's, and
-    ``chance`` how many matches as good chance brings in the whole scan (:mod:`.levels`).
+    ``chance`` how many matches as good chance brings in the whole scan (:mod:`.levels`). ``shared`` says that the voice
+    is one that speaks in every split, such as a system's: what it says alike may be a stock phrase.
     """
 
     file: str
@@ -43,6 +44,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     score: float | None = None
     chance: float | None = None
+    shared: bool = False
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from duologue.corpus.audio import Audio
+from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.read import open as open_corpus
 from duologue.errors import MissingPartError, UserError
 from duologue.protect.audit import meaning, source, speakers, wording
@@ -34,13 +37,17 @@ class File(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A channel of ``file`` (or the sum of its channels): codes (8 bytes each) of windows at frames (4 bytes each)."""
+    """A channel of ``file`` (or the sum of its channels): codes (8 bytes each) of windows at frames (4 bytes each).
+
+    ``shared``: its voice speaks in every split, as a system's does, so that a likeness is no more than a suspicion.
+    """
 
     file: int
     channel: str
     seconds: float
     codes: bytes
     frames: bytes
+    shared: bool = False
 
     def fingerprint(self) -> Fingerprint:
         return Fingerprint(
@@ -158,6 +165,34 @@ def read(path: Path) -> TestIndex:
     return index
 
 
+class _Said(NamedTuple):
+    """Where a channel speaks (samples; None: not known), and whether its voice is that of every split."""
+
+    stretches: tuple[tuple[int, int], ...] | None
+    shared: bool
+
+
+def _said(d: Dialogue, audio: Audio) -> list[_Said]:
+    """Of each channel of ``audio``. Of a twin it is known where its original speaks."""
+    original = audio.twin.of if audio.twin else audio.id
+    segments = [s for t in d.turns for s in t.segments if s.audio == original]
+    apart = set(d.groups.get("speaker", ()))
+    said = []
+    for c, channel in enumerate(audio.channels):
+        own = tuple((s.start, s.end) for s in segments if s.channel == c)
+        shared = channel.kind == "system" and not apart.issuperset(channel.speakers)
+        said.append(_Said(own if segments else None, shared))
+    return said
+
+
+def _together(channels: Sequence[_Said]) -> _Said:
+    """Of the sum of ``channels``: where one speaks that is not shared."""
+    own = [c for c in channels if not c.shared]
+    if any(c.stretches is None for c in own):
+        return _Said(None, False)
+    return _Said(tuple(s for c in own for s in c.stretches or ()), False)
+
+
 class _Maker:
     def __init__(self, without: frozenset[str], progress: Callable[[int], None]) -> None:
         self.without, self.progress = without, progress
@@ -178,7 +213,7 @@ class _Maker:
             d = opened.dialogue
             item = self._item(d.id)
             for audio in d.audio:
-                self.sound(item, audio.path, Path(opened.path(audio.id)))
+                self.sound(item, audio.path, Path(opened.path(audio.id)), _said(d, audio))
             self.written.extend((item, t.index, t.text) for t in d.turns)
             if d.canary:
                 self.canaries.add(d.canary)
@@ -207,7 +242,7 @@ class _Maker:
                         raise UserError(why, where=name)
             self.progress(1)
 
-    def sound(self, item: int, name: str, raw: Path | bytes) -> None:
+    def sound(self, item: int, name: str, raw: Path | bytes, said: Sequence[_Said] | None = None) -> None:
         sha256 = hashlib.sha256(raw if isinstance(raw, bytes) else raw.read_bytes()).hexdigest()
         try:
             sound = Sound(raw)
@@ -216,17 +251,21 @@ class _Maker:
         except UserError as error:
             raise UserError(error.what, where=name, value=error.value) from None
         if blocks:
-            self._samples(item, name, sha256, np.concatenate(blocks), sound.rate)
+            self._samples(item, name, sha256, np.concatenate(blocks), sound.rate, said)
 
-    def _samples(self, item: int, name: str, sha256: str, samples: Block, rate: int) -> None:
+    def _samples(
+        self, item: int, name: str, sha256: str, samples: Block, rate: int, said: Sequence[_Said] | None = None
+    ) -> None:
         hashes = SampleHash(samples.shape[1], rate)
         hashes.add(samples)
         self.files.append(File(item=item, name=name, sha256=sha256, samples=tuple(hashes.digests())))
         tracks = mono_tracks(samples)
+        heard = said if said is not None and len(said) == len(tracks) else [_Said(None, False)] * len(tracks)
         if len(tracks) > 1:
             tracks.append(("all channels", samples.sum(axis=1)))
-        for channel, mono in tracks:
-            print_ = fingerprint(mono, rate)
+            heard = [*heard, _together(heard)]
+        for (channel, mono), what in zip(tracks, heard, strict=True):
+            print_ = fingerprint(mono, rate, what.stretches)
             if len(print_.codes):
                 self.tracks.append(
                     Track(
@@ -235,6 +274,7 @@ class _Maker:
                         seconds=print_.seconds,
                         codes=print_.codes.astype("<u8").tobytes(),
                         frames=print_.frames.astype("<i4").tobytes(),
+                        shared=what.shared,
                     )
                 )
             if self.encoder is not None and channel != "all channels" and (e := self.encoder.embed(mono, rate)):

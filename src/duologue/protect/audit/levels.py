@@ -19,8 +19,8 @@ from duologue.protect.audit.finding import Level
 from duologue.protect.audit.fingerprint import SOUGHT_EACH, VARIANTS
 from duologue.protect.audit.spectrum import FRAME
 
-LAMBDA = 0.19  # for each nat of the score
-K = 1.25e-6
+LAMBDA = 0.2  # for each nat of the score
+K = 4e-8
 LEAST_SECONDS = 3_600.0  # of training data: a smaller scan is judged as one of an hour
 # The number of chance findings in a whole scan up to which a match is of a level.
 LEVELS: tuple[tuple[Level, float], ...] = (("certain", 1e-4), ("likely", 0.1), ("suspicion", 1.0))

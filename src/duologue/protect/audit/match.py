@@ -5,13 +5,18 @@ finds the test windows that share a quarter with it, after up to two of the quar
 (multi-probe). What is near in all 64 bits is followed through the test sound on the same line of time, and the
 stretch that speaks most for a copy is scored.
 
-The score is a log likelihood ratio: each window of the stretch adds h ln(0.2/0.5) + (64 - h) ln(0.8/0.5) for h bits
-that differ, as if copies differed in a fifth of their bits and strangers in half. Windows of little shape (a word in a
-silence, the end of a turn) are like many others, so each test window has a weight: (s0 / s)^2, at most 1, where s is
-the greatest standard deviation of its distances to two crowds of such windows and to other windows of the test set,
-and s0 = 4.2 bits is that of a window that is like no other. Noise that two recordings have in common says nothing of
-their speech: the test set keeps no window of less than 30% speech, and a window of the training data counts 0
-where up to 10% of it is speech, rising to 1 at 30%.
+The score is a log likelihood ratio. Of the training data the values are known, not their signs alone, and a large value
+is a sure sign: with r the root mean square of a window's 64 values, the sign of value v is the copy's with probability
+p = 1 / (1 + exp(-k |v| / r)), k of its own for each direction (fitted, benchmarks/audit_fit.py), kept within 0.5% of 0
+and 1. A window adds ln(2 p) for each sign that is equal and ln(2 (1 - p)) for each that is not. Where the stretch ends
+although both sounds go on, what the next windows say against it is taken off, at most 12 nats at each end: chance ends
+there, a copy goes on.
+
+Windows of little shape (a word in a silence, the end of a turn) are like many others, so each test window has a weight:
+(s0 / s)^6, at most 1, where s is the greatest standard deviation of its distances to two crowds of such windows and to
+other windows of the test set, and s0 = 4.2 bits is that of a window that is like no other. Noise that two recordings
+have in common says nothing of their speech: the test set keeps no window of less than 30% speech (60% where turns are
+known), and a window of the training data counts 0 where up to 10% of it is speech, rising to 1 at 30%.
 """
 
 from __future__ import annotations
@@ -33,7 +38,9 @@ from duologue.protect.audit.fingerprint import (
     Fingerprint,
     Variant,
     pack,
+    slopes,
     spoken_share,
+    unpack,
     variants,
 )
 from duologue.protect.audit.spectrum import FRAME, spectrum, spoken
@@ -41,15 +48,19 @@ from duologue.protect.audit.spectrum import FRAME, spectrum, spoken
 Ints = npt.NDArray[np.int64]
 
 _QUARTERS, _WIDTH = 4, 16
-_NEAR = 14  # bits of 64 that may differ in the window that starts a search
+_NEAR = 16  # bits of 64 that may differ in the window that starts a search
+_PROMISE = 12.0  # nats, roughly, that the windows around a hit must add up to
 _AROUND = 3  # windows on both sides that are looked at before a line is followed
 _SAME, _OTHER = 0.2, 0.5  # share of bits that differ in a copy, and in other speech
 _BASE = BITS * float(np.log((1 - _SAME) / (1 - _OTHER)))
 _SLOPE = float(np.log((1 - _SAME) / (1 - _OTHER)) - np.log(_SAME / _OTHER))
 # Probes of a quarter: which of its bits, in order of doubt, are flipped.
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (2,), (3,), (4,), (0, 1), (0, 2), (1, 2))
+_AGAINST = 12.0  # nats, at each end of a stretch
+_ASTRAY = 0.01  # of the bits, however sure
 _ALONE = 4.2  # bits: standard deviation of the distances of a window that is like no other
 _OWN = 1_024  # windows of the test set that stand for all
+_ABOVE = 3.0  # times what is always there that training data must rise to: spectrum.spoken
 _BLOCK = 60.0  # seconds that are searched at once
 _OVERLAP = 6.0
 
@@ -118,7 +129,7 @@ class Table:
         step, size = int((_BLOCK - _OVERLAP) * rate), int(_BLOCK * rate)
         for at in range(0, max(1, len(samples) - int(_OVERLAP * rate)), step):
             picture, loudness = spectrum(samples[at : at + size], rate)
-            heard = spoken(loudness)
+            heard = spoken(loudness, _ABOVE)
             if not heard.any():
                 continue
             if short := max(0, REACH - len(picture)):
@@ -147,24 +158,32 @@ class Table:
         beside = np.rint((self.frames[around] + lag[:, None]) / SOUGHT_EACH).astype(np.int64)
         inside &= (beside >= 0) & (beside < len(codes))
         place = np.clip(beside, 0, len(codes) - 1)
-        gain = _gain(codes[place], self.codes[around]) * self.weight[around] * trust[place]
+        gain = _rough(codes[place], self.codes[around]) * self.weight[around] * trust[place]
         promise = np.where(inside & (gain > 0), gain, 0.0).sum(axis=1)
         done: set[tuple[int, int]] = set()
         for i in np.argsort(-promise):
-            if promise[i] < min(least, 25.0):
+            if promise[i] < _PROMISE:
                 break
             track, line = int(self.track[hit[i]]), int(lag[i])
             if any((track, line // SOUGHT_EACH + d) in done for d in (-1, 0, 1)):
                 continue
             done.add((track, line // SOUGHT_EACH))
             best = max(
-                (self._follow(track, line + d, codes, trust, variant) for d in (-SOUGHT_EACH, 0, SOUGHT_EACH)),
+                (self._follow(track, line + d, codes, values, trust, variant) for d in (-SOUGHT_EACH, 0, SOUGHT_EACH)),
                 key=_score,
             )
             if best.score >= least:
                 yield best
 
-    def _follow(self, track: int, lag: int, codes: Codes, trust: npt.NDArray[np.float64], variant: Variant) -> Match:
+    def _follow(
+        self,
+        track: int,
+        lag: int,
+        codes: Codes,
+        values: npt.NDArray[np.float32],
+        trust: npt.NDArray[np.float64],
+        variant: Variant,
+    ) -> Match:
         """The stretch of ``track`` on one line of time whose windows add up to the highest score."""
         span = slice(int(self.first[track]), int(self.first[track + 1]))
         frames = self.frames[span].astype(np.int64)
@@ -174,7 +193,8 @@ class Table:
         theirs = self.codes[span][inside]
         if not len(at):
             return Match(track, 0.0, 0.0, 0.0, variant, 0, 0.0, 0.0)
-        gain = _gain(codes[at], theirs) * self.weight[span][inside] * trust[at]
+        plain = gains(values[at], theirs) * trust[at]
+        gain = plain * self.weight[span][inside]
         total = np.concatenate([[0.0], np.cumsum(gain)])
         lowest = np.minimum.accumulate(total[:-1])
         end = int(np.argmax(total[1:] - lowest)) + 1
@@ -188,7 +208,7 @@ class Table:
             variant=variant,
             windows=end - start,
             agreement=1 - float(differ.mean()) / BITS,
-            score=float(total[end] - total[start]),
+            score=float(total[end] - total[start]) + beside(plain[:start][::-1]) + beside(plain[end:]),
         )
 
 
@@ -221,9 +241,7 @@ def _weights(codes: Codes) -> npt.NDArray[np.float64]:
         part = codes[at : at + 4_096, None]
         for group in groups:
             spread = np.bitwise_count(part ^ group[None, :]).astype(np.float32).std(axis=1)
-            weight[at : at + 4_096] = np.minimum(
-                weight[at : at + 4_096], np.square(_ALONE / np.maximum(spread, _ALONE))
-            )
+            weight[at : at + 4_096] = np.minimum(weight[at : at + 4_096], (_ALONE / np.maximum(spread, _ALONE)) ** 6)
     return weight
 
 
@@ -232,12 +250,26 @@ def _trust(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.clip((share - 0.1) / 0.2, 0.0, 1.0)
 
 
+def beside(gain: npt.NDArray[np.float64]) -> float:
+    """What the windows next to a stretch say against it, nearest first, at least -_AGAINST."""
+    return max(-_AGAINST, float(np.cumsum(gain[:_AROUND]).min(initial=0.0)))
+
+
 def _score(match: Match) -> float:
     return match.score
 
 
-def _gain(a: Codes, b: Codes) -> npt.NDArray[np.float64]:
+def _rough(a: Codes, b: Codes) -> npt.NDArray[np.float64]:
+    """Quick, for a first look: as if copies differed in a fifth of their bits, and strangers in half."""
     return np.asarray(_BASE - _SLOPE * np.bitwise_count(a ^ b), np.float64)
+
+
+def gains(values: npt.NDArray[np.float32], codes: Codes) -> npt.NDArray[np.float64]:
+    """[n] nats of windows with ``values`` [n, 64] against ``codes`` [n]."""
+    size = np.sqrt(np.square(values).mean(axis=1, keepdims=True)) + 1e-9
+    sure = (1 - _ASTRAY) / (1 + np.exp(-slopes() * np.abs(values) / size)) + _ASTRAY / 2
+    equal = (values > 0) == unpack(codes)
+    return np.asarray(np.log(2 * np.where(equal, sure, 1 - sure)).sum(axis=1), np.float64)
 
 
 def _quarter(codes: Codes, quarter: int) -> Ints:

@@ -102,6 +102,7 @@ def _judged(findings: list[Finding], index: TestIndex, seconds: float) -> list[F
         expected = chance(f.score, codes, seconds)
         if found := level(expected):
             said = f"{f.evidence}; by chance {expected:.1g} such in this scan"
+            found = "suspicion" if f.shared else found
             kept.append(msgspec.structs.replace(f, level=found, chance=float(f"{expected:.3g}"), evidence=said))
     return kept
 
@@ -187,7 +188,7 @@ class Scanner:
         with_meaning = [i for i, t in enumerate(index.texts) if len(t.meaning) == meaning.BITS // 8]
         self.meant = np.array(with_meaning, np.int64)
         packed = b"".join(index.texts[i].meaning for i in with_meaning)
-        self.meanings = np.frombuffer(packed, np.uint64).reshape(-1, meaning.BITS // 64)
+        self.meanings = np.frombuffer(packed, np.uint8).reshape(-1, meaning.BITS // 8)
         voices = [v for v in index.voices if len(v.embedding) == 256]
         self.voices = voices
         self.embeddings = np.frombuffer(b"".join(v.embedding for v in voices), np.int8).reshape(-1, 256)
@@ -342,14 +343,14 @@ class _File:
                     self.found(name, 0.0, file.item, 0.0, kind="samples", level="certain", evidence=evidence)
 
     def matches(self, name: str, matches: dict[int, list[Match]]) -> None:
-        best: dict[tuple[int, int], Finding] = {}
+        best: dict[tuple[int, bool, int], Finding] = {}
         everything = best_of_each([m for group in matches.values() for m in group])
         for m in sorted(everything, key=lambda m: -m.score):
             track = self.s.index.tracks[m.track]
             file = self.s.index.files[track.file]
-            # Channels and their sum are tracks of one item: one finding a place.
-            key = (file.item, round(m.offset / 3))
-            if key in best or (file.item, key[1] - 1) in best or (file.item, key[1] + 1) in best:
+            # Channels and their sum are tracks of one item: one finding a place, and one of a voice that is shared.
+            item, shared, place = key = (file.item, track.shared, round(m.offset / 3))
+            if any((item, shared, place + d) in best for d in (-1, 0, 1)):
                 continue
             changed = [f"speed {m.variant.speed:g}"] if m.variant.speed != 1 else []
             changed += [f"pitch {m.variant.semitones:+d} semitones"] if m.variant.semitones else []
@@ -357,6 +358,7 @@ class _File:
                 f"{m.seconds:.1f} s like {file.name}{', ' + track.channel if track.channel else ''}: "
                 f"{m.agreement:.0%} of the bits of {m.windows} windows agree (chance 50%), score {m.score:.0f}"
                 + (f", at {' and '.join(changed)}" if changed else "")
+                + (", in a voice that all splits share" if shared else "")
             )
             best[key] = Finding(
                 file=name,
@@ -368,6 +370,7 @@ class _File:
                 evidence=evidence,
                 seconds=round(m.seconds, 2),
                 score=round(m.score, 2),
+                shared=shared,
             )
         self.findings.extend(best.values())
 
@@ -446,13 +449,13 @@ class _File:
             return
         texts = list(self.waiting)
         with self.stage("meaning", len(texts)):
-            alike = meaning.alike(meaning.sketches(texts), self.s.meanings)
+            alike = meaning.alike(meaning.vectors(texts), self.s.meanings)
         for row, text in enumerate(texts):
             k = int(np.argmax(alike[row]))
             if (share := float(alike[row, k])) >= meaning.NEAR:
                 name, offset = self.waiting[text]
                 level: Level = "likely" if share >= meaning.NEARER else "suspicion"
-                said = f"a like meaning: {share:.0%} of 384 signs of the sentence vectors agree (unrelated: 51%)"
+                said = f"a like meaning: {share:.2f} by the sentence vectors (unrelated: near 0.1, the same: near 0.8)"
                 self.texts(name, int(offset), (int(self.s.meant[k]),), set(), "meaning", level, said)
         self.waiting.clear()
 
