@@ -9,6 +9,7 @@ import pytest
 import soxr
 
 from duologue.errors import MissingPartError, UserError
+from duologue.listen.voiceprint import SAME, voiceprint
 from duologue.systems.baseline.knowledge import CLEAR, Meaning, entries, search
 from duologue.systems.baseline.manager import Floor, Manager
 from duologue.systems.baseline.turn_end import (
@@ -20,7 +21,6 @@ from duologue.systems.baseline.turn_end import (
     leaves_open,
     patience,
 )
-from duologue.systems.baseline.voiceprint import SAME, voiceprint
 from duologue.systems.baseline.wording import act, asks, backchannel, to_others, unfinished
 
 
@@ -317,6 +317,40 @@ def test_wrong_settings_are_refused():
 )
 def test_a_request_is_told_from_a_question_that_holds_its_words(text, language, kind):
     assert act(text, language) == kind
+
+
+@pytest.mark.parametrize(
+    "text, language",
+    [
+        ("Hang on, Nick, what would you like, the sandwich?", "en"),
+        ("Oh hey, Amy, look, it's snowing.", "en"),
+        ("Excuse me, miss, can I get a bag, please?", "en"),
+        ("Wait, Paula, stop doing that.", "en"),
+        ("我说，妈，收音机先关一下行吗。", "zh"),
+        ("哎，大刘，等等，你东西掉了。", "zh"),
+        ("哦对，婷婷，马上。", "zh"),
+        ("孩子她妈，你把眼镜放哪儿了？", "zh"),
+    ],
+)
+def test_who_is_called_by_name_is_meant_whatever_is_asked_of_them(text, language):
+    assert act(text, language) == "others"
+
+
+@pytest.mark.parametrize(
+    "text, language",
+    [
+        ("Morning, my boss keeps adding things to my list. What can I do?", "en"),
+        ("Noted, how cold does it get at night?", "en"),
+        ("Quiet, please.", "en"),
+        ("Pardon, which one?", "en"),
+        ("My mom, she asked how long it takes.", "en"),
+        ("好好，那停电了怎么办？", "zh"),
+        ("小心，别切到手，这个怎么切？", "zh"),
+        ("不好意思，替小敏问一句，要不要先补语法？", "zh"),
+    ],
+)
+def test_an_opening_is_no_name(text, language):
+    assert act(text, language) != "others"
 
 
 def test_a_question_before_a_remark_is_still_a_question():

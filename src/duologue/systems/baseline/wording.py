@@ -16,9 +16,12 @@ Act = Literal[
     "matter",
 ]  # fmt: skip
 
-_ADDRESS_ZH = re.compile(r"^(?:诶|哎|喂|嘿|等等|等一下|不好意思|哦|对了)?[，,\s]*([\u4e00-\u9fff]{1,3})[，,]")
-# "Wait, Jess, ..." and "Emma, ...": a capital after a call, cut off by commas.
-_ADDRESS_EN = re.compile(r"^(?:(?:hey|wait|oh|sorry|excuse me|no|yes|look|psst),? )?([A-Z][a-z]+)[,.!] \S", re.I)
+# Whom a call in Chinese names beyond the listed words: "小婷", "老王", "婷婷", "孩子他爸", "王师傅".
+_CALLED_ZH = re.compile(
+    r"^(?:[小阿老大][\u4e00-\u9fff]|([\u4e00-\u9fff])\1|孩子[他她]?[爸妈]"
+    r"|[\u4e00-\u9fff]{1,2}(?:姐|哥|叔|阿姨|师傅|老师|奶奶|爷爷|总))$"
+)
+_CLAUSE = re.compile(r"[,.!?;，。！？；、]\s*")
 _SOMEBODYS = re.compile(r"\b(my|your|his|her|our|their|the|a) ", re.I)
 
 
@@ -37,12 +40,15 @@ def _words(kind: str, language: str) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def act(text: str, language: str) -> Act:
-    """The kind of ``text``. A request ("stop") beside a matter is still that request: who knows matters decides."""
+    """The kind of ``text``. Words that call somebody else are theirs, whatever they ask. A request ("stop") beside a
+    matter is still that request: who knows matters decides."""
     said = units(text, language)
     if not said:
         return "nothing"
     if backchannel(text, language):
         return "backchannel"
+    if to_others(text, language):
+        return "others"
     kind: Act
     for kind in ("repeat", "continue", "shorten", "stop", "correct"):
         at = max(((says(p, said, language), len(units(p, language))) for p in phrases(language)[kind]), default=(-1, 0))
@@ -53,8 +59,6 @@ def act(text: str, language: str) -> Act:
         if kind == "stop" and _goes_on_to_ask(text, language):
             continue
         return kind
-    if to_others(text, language):
-        return "others"
     for kind in ("thanks", "greeting"):
         if len(said) <= 6 and any(says(p, said, language) >= 0 for p in phrases(language)[kind]):
             return kind
@@ -99,18 +103,54 @@ def backchannel(text: str, language: str) -> bool:
 
 def to_others(text: str, language: str) -> bool:
     """Whether ``text`` calls somebody else by name, as far as its beginning tells. A name that asks something through
-    the user ("Emma's asking") is no call."""
+    the user ("Emma's asking") is no call.
+
+    A call is a clause by itself ("Emma, ...", "hang on, Nick, ...", "excuse me, sir, ..."), the first that is no mere
+    opening ("oh", "wait", "excuse me") or that follows within an opening's clause ("hey Jess, ...").
+    """
+    clauses = [c.strip() for c in _CLAUSE.split(text)]
+    if len([c for c in clauses if c]) < 2:
+        return False
+    openings = phrases(language)["opening"]
+    for clause in clauses[:3]:
+        bare = _without(clause, openings, language)
+        if bare and _name(bare, language):
+            return True
+        if bare:
+            break
+    if language == "en":
+        said = units(text, "en")
+        return any(w in _words("address", "en") for w in said[:3]) and not _SOMEBODYS.search(text[:24])
+    return False
+
+
+def _without(clause: str, openings: Sequence[str], language: str) -> str:
+    """``clause`` without the openings that it begins with."""
+    while True:
+        found = next((o for o in openings if _begins(clause, o, language)), "")
+        if not found:
+            return clause
+        clause = clause[len(found) :].lstrip()
+
+
+def _begins(clause: str, opening: str, language: str) -> bool:
+    rest = clause[len(opening) : len(opening) + 1]
+    return clause.lower().startswith(opening) and (language == "zh" or not rest.isalpha())
+
+
+def _name(clause: str, language: str) -> bool:
+    """Whether a clause is nothing but a name or what somebody is called."""
+    if any(clause.lower() in listed for kind, listed in phrases(language).items() if kind != "address"):
+        return False
     if language == "zh":
-        called = _ADDRESS_ZH.match(text)
-        name = called.group(1) if called else ""
-        return name in _words("address", "zh") or (len(name) == 2 and name[0] in "小阿老")
-    said = units(text, "en")
-    if any(w in _words("address", "en") for w in said[:3]) and not _SOMEBODYS.search(text[:24]):
-        return True
-    found = _ADDRESS_EN.match(text)
-    name = found.group(1) if found else ""
-    no_name = name.lower() in _words("no name", "en") | _words("signal", "en") | _words("little", "en")
-    return bool(name) and name[0].isupper() and not (no_name or name.lower() in function_words("en"))
+        return clause in _words("address", "zh") or bool(_CALLED_ZH.match(clause))
+    words = clause.split()
+    if any(w.lower() in _words("address", "en") for w in words):
+        return len(words) <= 2 and not _SOMEBODYS.match(clause)
+    if len(words) != 1 or not words[0].isalpha() or not words[0].istitle():
+        return False
+    no_name = _words("no name", "en") | _words("signal", "en") | _words("little", "en")
+    return words[0].lower() not in no_name and words[0].lower() not in function_words("en")
 
 
 def asks(text: str, language: str) -> bool:
