@@ -28,6 +28,7 @@ from duologue.score.emotion.card import EmotionCard, EmotionItem, Status, TaskCe
 from duologue.score.emotion.cause import Caused, CauseSpan
 from duologue.score.emotion.choice import asking_turn, clusters_of, gold_trajectory
 from duologue.score.emotion.extract import OwnNames, Reading, label_of, own_names, read
+from duologue.score.emotion.quote import place
 from duologue.score.emotion.reliability import reliability
 from duologue.score.emotion.trajectory import Traced, joined, traced
 
@@ -288,12 +289,12 @@ def _causes(value: Any, texts: dict[int, str]) -> tuple[CauseSpan, ...]:
         a, b, span = entry.get("emotion_turn"), entry.get("evidence_turn"), entry.get("span")
         if not (isinstance(a, int) and isinstance(b, int)):
             continue
-        place = None
+        stands = None
         if isinstance(span, list) and len(span) == 2 and _whole(span[0]) and _whole(span[1]):
-            place = (span[0], span[1])
-        elif isinstance(words := entry.get("text"), str) and words and (at := texts.get(b, "").find(words)) >= 0:
-            place = (at, at + len(words))
-        found.append(CauseSpan(a, b, place))
+            stands = (span[0], span[1])
+        elif isinstance(words := entry.get("text"), str):
+            stands = place(words, texts.get(b, ""))
+        found.append(CauseSpan(a, b, stands))
     return tuple(found)
 
 
