@@ -1,7 +1,8 @@
 """A server on loopback that speaks the OpenAI interface truthfully, and misbehaves on demand.
 
-Chat completions (whole and streamed), transcriptions, models. It checks requests as the real ones do, counts them, and
-answers by ``say`` and ``hear``. ``faults`` are used up one a request. Run as a script, it serves until interrupted:
+Chat completions (whole and streamed), transcriptions, speech, models. It checks requests as the real ones do, counts
+them, and answers by ``say``, ``hear`` and ``speak``. ``faults`` are used up one a request. Run as a script, it serves
+until interrupted:
 
     python tests/remote/chat_server.py 8000
 """
@@ -36,6 +37,7 @@ class Server(ThreadingHTTPServer):
         self.key = key
         self.say: Callable[[Body], str] = fitting
         self.hear: Callable[[bytes, float], list[tuple[str, float, float]]] = lambda _, seconds: [("hello", 0, seconds)]
+        self.speak: Callable[[Body], bytes] = lambda _: b""
         self.heard_language = "english"
         self.faults: deque[Callable[[_Handler], None]] = deque()
         self.refused_forms: set[str] = set()
@@ -121,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
                 fault(self)
             elif self._may_enter():
                 routes = {"/v1/chat/completions": self.chat, "/v1/audio/transcriptions": self._transcribe}
+                routes["/v1/audio/speech"] = self._speak
                 unknown = lambda: self.refuse(404, f"Unknown request URL: POST {self.path}")  # noqa: E731
                 routes.get(self.path, unknown)()
         except (BrokenPipeError, ConnectionResetError):
@@ -241,6 +244,23 @@ class _Handler(BaseHTTPRequestHandler):
         if "word" in form.get("timestamp_granularities[]", []):
             out["words"] = [{"word": w, "start": a, "end": b} for w, a, b in words]
         self.answer(out)
+
+    def _speak(self) -> None:
+        body = self.body
+        if not body.get("model") or not body.get("voice") or not body.get("input"):
+            self.refuse(400, "Missing required parameter: 'model', 'voice' or 'input'.")
+        elif not 0.25 <= body.get("speed", 1) <= 4:
+            self.refuse(400, "Invalid 'speed': out of range.")
+        else:
+            data = self.server.speak(body)
+            self.send_response(200)
+            self.send_header("Content-Type", f"audio/{body.get('response_format', 'mp3')}")
+            # As real servers do: sent as it is made.
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for i in range(0, len(data), 30_000):
+                self.piece(data[i : i + 30_000])
+            self.piece(b"")
 
     def _form(self, raw: bytes) -> Body:
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -14,7 +16,8 @@ from rich.table import Table
 
 from duologue.cli.progress import bar
 from duologue.corpus.manifest import read_manifest
-from duologue.generate.reproduce import Reproduction, reproduce
+from duologue.errors import UserError
+from duologue.generate.reproduce import Reproduction, remote_parts, reproduce
 from duologue.protect.key import read_key
 
 SHOWN = 20
@@ -26,6 +29,18 @@ SHOWN = 20
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @click.option("--noise-folder", default="", help="The noise recordings that it was built with.")
 @click.option("--scripts", default="", help="The file of scripts that it was built with.")
+@click.option(
+    "--cache",
+    multiple=True,
+    metavar="[PART=]FOLDER",
+    help="Where the answers of its remote parts lie, or those of one; give it again for another.",
+)
+@click.option(
+    "--option",
+    multiple=True,
+    metavar="PART.NAME=VALUE",
+    help="An option of the building machine that the corpus does not keep, such as recordings.manifest=lines.jsonl.",
+)
 @click.option("--seal-key", type=click.Path(path_type=Path), help="The key that its test split was drawn from.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was compared as JSON.")
 def command(
@@ -34,6 +49,8 @@ def command(
     workers: int,
     noise_folder: str,
     scripts: str,
+    cache: tuple[str, ...],
+    option: tuple[str, ...],
     seal_key: Path | None,
     as_json: bool,
 ) -> None:
@@ -45,6 +62,7 @@ def command(
     \b
     Example:  duologue reproduce data/demo --workers 2
               duologue reproduce data/duplex --sample 50 --json
+              duologue reproduce data/mine --cache openai=voices/ --cache llm=scripts/
     """
     secret = None
     if seal_key is not None:
@@ -64,6 +82,7 @@ def command(
             workers=workers,
             noise_folder=noise_folder,
             scripts=scripts,
+            local=_local(corpus, cache, option),
             seal_key=secret,
             advance=done,
         )
@@ -72,6 +91,25 @@ def command(
     else:
         _print(found)
     sys.exit(0 if found.reproduced else 1)
+
+
+def _local(corpus: Path, caches: Sequence[str], options: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options by part, as --cache and --option give them; a cache without a part's name is that of all remote parts."""
+    found: dict[str, dict[str, Any]] = {}
+    remote = remote_parts(corpus)
+    for given in caches:
+        part, named, folder = given.partition("=")
+        if named and not part.isidentifier():
+            part, named, folder = "", "", given
+        for name in (part,) if named else remote:
+            found.setdefault(name, {})["cache"] = folder if named else given
+    for given in options:
+        place, _, value = given.partition("=")
+        part, _, name = place.partition(".")
+        if not name or not value:
+            raise UserError("not an option", field="--option", value=given, allowed="PART.NAME=VALUE")
+        found.setdefault(part, {})[name] = value
+    return found
 
 
 def _print(found: Reproduction) -> None:

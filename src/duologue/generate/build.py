@@ -144,12 +144,19 @@ def choose_voices(recipe: Recipe, fallback: str = "") -> tuple[Recipe, dict[str,
             names[language] = fallback
             notices.append(f"voice {name!r} is not installed, {fallback!r} speaks {language!r}: {error.message}")
     chosen: dict[str, Voice] = {n: registry.make("voices", n, recipe.options.get(n)) for n in tried}
+    notices += [notice for voice in chosen.values() for notice in getattr(voice, "notices", ())]
     return msgspec.structs.replace(recipe, voices=names), chosen, tuple(notices)
 
 
 def _try(tried: dict[str, Voice], name: str, language: str, options: Mapping[str, Any] | None) -> None:
     """Hear voice ``name`` say a word, so that whatever it lacks is missed before anything is made."""
     voice: Voice = tried.get(name) or registry.make("voices", name, options)
+    if getattr(voice, "remote", False):
+        # Not asked for a word: nothing is paid for, and a cache may answer without a network.
+        voice.speakers(language)
+        getattr(voice, "ready", lambda: None)()
+        tried[name] = voice
+        return
     voice.weights_sha256()
     voice.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=voice.speakers(language)[0].id)
     tried[name] = voice

@@ -163,13 +163,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.scripts:  # By what they hold, as a part of the corpus.
             fixed["scripts"] = True
         if self.options:
-            fixed["options"] = _lasting(self)
+            fixed["options"] = lasting_options(self)
         # Recordings count by what they hold (see the corpus's parts), not by where they lie.
         fixed["acoustics"]["noise_folder"] = bool(self.acoustics.noise_folder)
         return hashlib.sha256(msgspec.json.encode(fixed, order="deterministic")).hexdigest()
 
 
-def _lasting(recipe: Recipe) -> dict[str, dict[str, Any]]:
+def lasting_options(recipe: Recipe) -> dict[str, dict[str, Any]]:
     """The options without those that a part calls its machine's own (``local_options``: an address, a cache)."""
     found: dict[str, dict[str, Any]] = {}
     for name, options in recipe.options.items():

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -82,16 +83,18 @@ def reproduce(
     workers: int = 1,
     noise_folder: str = "",
     scripts: str = "",
+    local: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     seal_key: bytes | None = None,
     advance: Callable[[int], object] = lambda n: None,
 ) -> Reproduction:
     """Make ``sample`` dialogues (all where None) of the corpus at ``root`` again, below folder ``scratch``.
 
-    ``noise_folder``, ``scripts`` and ``seal_key`` are what the build had and the corpus does not hold. The sample
-    follows from the ids alone. UserError where the corpus does not say how it was built.
+    ``noise_folder``, ``scripts``, ``local`` (options by part: where its cache lies, its manifest) and ``seal_key`` are
+    what the build had and the corpus does not hold. The sample follows from the ids alone. UserError where the corpus
+    does not say how it was built.
     """
     corpus = Corpus(root)
-    recipe = _offline(_recipe(corpus, noise_folder, scripts))
+    recipe = _offline(_with_local(_recipe(corpus, noise_folder, scripts), local))
     recipe, voices, _ = choose_voices(recipe)
     writer = writer_of(recipe)
     if (seal_key is not None) != any(p.name == KEY_PART for p in corpus.manifest.parts):
@@ -137,6 +140,15 @@ def reproduce(
     )
 
 
+def remote_parts(root: str | Path) -> tuple[str, ...]:
+    """Parts of the corpus at ``root`` that answered over a network or from a cache, by its own recipe."""
+    path = Path(root) / RECIPE
+    try:
+        return _remote(msgspec.yaml.decode(path.read_bytes(), type=Recipe))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(f"the recipe cannot be read: {error}", where=str(path)) from None
+
+
 def _recipe(corpus: Corpus, noise_folder: str, scripts: str) -> Recipe:
     path = Path(corpus.root) / RECIPE
     if not corpus.manifest.recipe_sha256:
@@ -167,6 +179,25 @@ def _recipe(corpus: Corpus, noise_folder: str, scripts: str) -> Recipe:
 def _remote(recipe: Recipe) -> tuple[str, ...]:
     groups = (("scripts", recipe.writer), *(("voices", v) for v in recipe.voices.values()))
     return tuple(dict.fromkeys(n for group, n in groups if getattr(registry.load(group, n), "remote", False)))
+
+
+def _with_local(recipe: Recipe, local: Mapping[str, Mapping[str, Any]]) -> Recipe:
+    """The recipe with options that a corpus does not keep. Any other is the corpus's own, and no one's to change."""
+    options = dict(recipe.options)
+    used = {recipe.writer: "scripts"} | dict.fromkeys(recipe.voices.values(), "voices")
+    for name, given in local.items():
+        if name not in used:
+            raise UserError("the corpus was built without it", field=name, allowed=", ".join(used))
+        known = getattr(registry.load(used[name], name), "local_options", ())
+        for option in given:
+            if option not in known:
+                raise UserError(
+                    "is no option of this machine: the corpus has its own",
+                    field=f"{name}.{option}",
+                    allowed=", ".join(sorted(known)) or "none",
+                )
+        options[name] = {**options.get(name, {}), **given}
+    return msgspec.structs.replace(recipe, options=options)
 
 
 def _offline(recipe: Recipe) -> Recipe:

@@ -18,7 +18,7 @@ from duologue.corpus.manifest import AUDIO, DIALOGUES, MANIFEST, WORKING, Manife
 from duologue.corpus.write import write_atomic, write_error, write_manifest
 from duologue.errors import UserError
 from duologue.generate.ledger import Log, Record, audio_is_whole, read_log, read_shard
-from duologue.generate.recipe import Recipe
+from duologue.generate.recipe import Recipe, lasting_options
 
 RECIPE = "recipe.yaml"
 _SHARDS = "shards.log"
@@ -215,10 +215,11 @@ class Site:
 
 
 def _portable(recipe: Recipe) -> Recipe:
-    """The recipe without the places of this machine's files."""
+    """The recipe without the places of this machine's files, and without options that are its own alone."""
     folder = Path(recipe.acoustics.noise_folder).name
     return msgspec.structs.replace(
         recipe,
         scripts=Path(recipe.scripts).name,
+        options=lasting_options(recipe),
         acoustics=msgspec.structs.replace(recipe.acoustics, noise_folder=folder),
     )

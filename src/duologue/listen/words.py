@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -88,6 +89,17 @@ class Recogniser:
             language=info.language,
             language_probability=float(info.language_probability),
         )
+
+
+def can_hear() -> bool:
+    """Whether the recogniser, and what compares its words with a text, is installed and fetched."""
+    if any(find_spec(name) is None for name in ("faster_whisper", "opencc", "jiwer")):
+        return False
+    try:
+        store.paths(WHISPER, *(f.name for f in WHISPER.files))
+    except MissingPartError:
+        return False
+    return True
 
 
 def whisper(threads: int) -> Any:

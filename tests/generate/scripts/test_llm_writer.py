@@ -168,12 +168,16 @@ def test_every_task_and_scenario_is_written_checked_built_and_reproduced_without
     assert told == {id: words[id] for id in told}
     # So small a corpus has empty splits; else nothing is to be found.
     assert {f.message for f in check(tmp_path / "direct").findings} == {"an empty split of a task and language"}
-    again = reproduce(tmp_path / "direct", tmp_path / "scratch", sample=2)
+    # Where the server and the cache were is the building machine's own, and told again.
+    kept = (tmp_path / "direct" / "recipe.yaml").read_text()
+    assert MODEL in kept and server.url not in kept and str(tmp_path) not in kept
+    cache = recipe.options["llm"]["cache"]
+    again = reproduce(tmp_path / "direct", tmp_path / "scratch", sample=2, local={"llm": {"cache": cache}})
     assert again.reproduced, again
     assert again.remote == ("llm",)
     assert len(server.seen) == asked
-    for kept in (p for p in tmp_path.rglob("*") if p.is_file()):
-        assert KEY.encode() not in kept.read_bytes(), kept
+    for file in (p for p in tmp_path.rglob("*") if p.is_file()):
+        assert KEY.encode() not in file.read_bytes(), file
 
 
 def test_stopped_in_the_middle_it_goes_on_and_asks_only_for_what_is_missing(tmp_path: Path, server: Server) -> None:
