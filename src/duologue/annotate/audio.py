@@ -18,7 +18,7 @@ from duologue.annotate.rewrite import rewrite
 from duologue.corpus import read
 from duologue.corpus.annotation import Annotation, LabelAnnotation, TimeAnnotation, TimeMark
 from duologue.corpus.audio import Audio, Channel
-from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
+from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.interval import Intervals, merge_gaps
 from duologue.corpus.read import Corpus, OpenDialogue
 from duologue.corpus.recording import SUFFIXES, read_recording
@@ -27,9 +27,10 @@ from duologue.corpus.turn import Segment, Turn, Word
 from duologue.corpus.write import is_main
 from duologue.errors import MissingPartError, UserError
 from duologue.formats.aside import aside
-from duologue.formats.folder import language_of, provenance
+from duologue.formats.folder import language_of
 from duologue.formats.format import ImportOptions, Problem
 from duologue.formats.landing import Landing
+from duologue.formats.unscripted import unscripted
 from duologue.listen.edges import refine
 from duologue.listen.speech import SpeechDetector
 from duologue.listen.transcribe import Listener, transcribe
@@ -144,20 +145,7 @@ def recordings(src: Path, out: Path, options: ImportOptions) -> list[Problem]:
                 Channel(kind="user-mic", speakers=names[:1]),
                 Channel(kind="system" if machine else "mixed", speakers=names[1:]),
             )
-            d = Dialogue(
-                schema_version=SCHEMA_VERSION,
-                id=id,
-                track="duplex",
-                tasks=("rejection",),
-                languages=(language,),
-                split="unassigned",
-                scenario="none",
-                source=kind,
-                rights=rights,
-                groups={"speaker": names, "source_recording": (r.sha256[:16],)},
-                speakers=speakers,
-                provenance=provenance("audio", file, r),
-            )
+            d = unscripted(id, "audio", file, r, language=language, source=kind, rights=rights, speakers=speakers)
             entry = landing.store(d, "a0", r.samples, r.sample_rate, channels)
             landing.add(msgspec.structs.replace(d, audio=(entry,)))
             count += 1

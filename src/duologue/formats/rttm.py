@@ -16,7 +16,7 @@ import numpy as np
 
 from duologue.corpus.annotation import TimeAnnotation, TimeMark
 from duologue.corpus.audio import Channel
-from duologue.corpus.dialogue import SCHEMA_VERSION, Dialogue
+from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.read import Corpus
 from duologue.corpus.recording import SUFFIXES, Recording, read_recording
 from duologue.corpus.speaker import Sex, Speaker
@@ -24,10 +24,11 @@ from duologue.corpus.turn import Segment, Turn
 from duologue.corpus.write import is_main, write_atomic
 from duologue.errors import UserError
 from duologue.formats.aside import aside, reveal
-from duologue.formats.folder import language_of, provenance
+from duologue.formats.folder import language_of
 from duologue.formats.format import ExportOptions, ExportReport, ImportOptions, ImportReport, Overlap, Problem
 from duologue.formats.landing import Landing
 from duologue.formats.training import Chosen, chosen
+from duologue.formats.unscripted import unscripted
 
 # A segment may pass the end of its recording by this much (seconds) before it is a problem: times are rounded.
 SLACK = 0.05
@@ -299,23 +300,8 @@ def _dialogue(
         )
         for i, (a, b) in enumerate(samples(*region, f"{uri} (UEM)") for region in regions)
     )
-    return Dialogue(
-        schema_version=SCHEMA_VERSION,
-        id=id,
-        track="duplex",
-        # No event is known: what a system should do with such speech is, at most, to let it be.
-        tasks=("rejection",),
-        languages=(language,),
-        split="unassigned",
-        scenario="none",
-        source=kind,
-        rights=rights,
-        groups={"speaker": tuple(s.id for s in speakers), "source_recording": (recording.sha256[:16],)},
-        speakers=speakers,
-        turns=tuple(turns),
-        annotations=marks,
-        provenance=provenance("rttm", file, recording),
-    )
+    header = unscripted(id, "rttm", file, recording, language=language, source=kind, rights=rights, speakers=speakers)
+    return msgspec.structs.replace(header, turns=tuple(turns), annotations=marks)
 
 
 def _sex(name: str) -> Sex:
