@@ -22,6 +22,7 @@ import chat_server as fault
 from chat_server import KEY, Server, serving
 
 from duologue.cli import cli
+from duologue.corpus.annotation import EmotionAnnotation
 from duologue.corpus.check import check
 from duologue.corpus.manifest import read_manifest
 from duologue.corpus.read import Corpus
@@ -214,3 +215,21 @@ def test_that_nobody_listens_is_said_in_the_corpus(
     report = build(msgspec.structs.replace(recipe, options={"openai": heard}), tmp_path / "corpus", workers=1)
     assert ["not read back" in n for n in report.notices] == [True]
     assert read_manifest(tmp_path / "corpus").notes["notices"] == list(report.notices)
+
+
+def test_the_feeling_of_a_line_is_told_to_the_server(tmp_path: Path, server: Server) -> None:
+    path = recipe_at(tmp_path, "openai", f"base_url: '{server.url}'\n    model: tts")
+    row = "{track: emotion, languages: [en], task: recognition, scenarios: [clip], turns: [1], train: 2}"
+    path.write_text("\n".join(f"  - {row}" if "track:" in line else line for line in path.read_text().split("\n")))
+    build(read_recipe(path), tmp_path / "corpus", workers=1)
+    dialogues = [item.dialogue for item in Corpus(tmp_path / "corpus")]
+    felt = [
+        (d.turns[int(a.target.removeprefix("turn:"))].text, a.value.label)
+        for d in dialogues
+        for a in d.annotations
+        if isinstance(a, EmotionAnnotation) and a.target.startswith("turn:")
+    ]
+    told = {body["input"]: body.get("instructions", "") for _, _, body in server.seen}
+    assert {label for _, label in felt} - {"neutral"}
+    for text, label in felt:
+        assert (f"The speaker feels {label}." in told[text]) == (label != "neutral"), (label, told[text])

@@ -150,6 +150,7 @@ class _Composer:
             speaker=member.speaker,
             prosody=prosody,
             seed=derive(self.item.seed, "voice", i),
+            feeling=label,
         )
 
     def _arrange(self) -> Timeline:

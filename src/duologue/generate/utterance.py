@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import soxr
@@ -77,12 +78,17 @@ def speak(
     speaker: str,
     prosody: Prosody,
     seed: int,
+    feeling: str = "",
 ) -> Spoken:
-    """Have ``voice`` speak ``text`` whole and find where it can pause: at code points ``pause_at`` of it."""
+    """Have ``voice`` speak ``text`` whole and find where it can pause: at code points ``pause_at`` of it.
+
+    ``feeling`` is told to a voice that asks for it by a class attribute ``told_feeling``.
+    """
     nothing = Spoken(np.zeros(0, np.float32), 0, 0, (), (), (), (), prosody, "exact")
     if not text.strip():
         return nothing
-    speech = voice.synthesise(text, language=language, speaker=speaker, prosody=prosody, seed=seed)
+    told: dict[str, Any] = {"feeling": feeling} if getattr(voice, "told_feeling", False) else {}
+    speech = voice.synthesise(text, language=language, speaker=speaker, prosody=prosody, seed=seed, **told)
     if speech.offset <= speech.onset:
         return nothing
     rate = speech.sample_rate
