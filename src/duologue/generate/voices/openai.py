@@ -12,6 +12,7 @@ import soxr
 
 from duologue.errors import UserError
 from duologue.generate.voices.borrowed import RATE, BorrowedOptions, BorrowedVoice, Line, read_options
+from duologue.generate.voices.characters import Characters
 from duologue.generate.voices.voice import Samples
 from duologue.remote.clock import Clock
 from duologue.remote.endpoint import Retries, Timeouts
@@ -19,6 +20,7 @@ from duologue.remote.speech import SpeechEndpoint
 
 # Seconds that a connection may take; a whole attempt has ``timeout``.
 _CONNECT = 10.0
+LEDGER = "spent.jsonl"
 
 
 class OpenaiOptions(BorrowedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +28,7 @@ class OpenaiOptions(BorrowedOptions, frozen=True, kw_only=True, forbid_unknown_f
 
     ``response_format`` "pcm" is bare mono samples of 16 bit, lowest byte first, at ``pcm_rate`` Hz. ``retries`` counts
     the tries of one request that the server failed, ``attempts`` the answers that may turn out bad.
+    ``budget_characters`` holds for all that a cache folder has ever asked ``model`` to say.
     """
 
     model: str
@@ -33,6 +36,7 @@ class OpenaiOptions(BorrowedOptions, frozen=True, kw_only=True, forbid_unknown_f
     key_env: str = "OPENAI_API_KEY"
     plain_http: bool = False
     retries: Annotated[int, msgspec.Meta(ge=1)] = 5
+    budget_characters: Annotated[int, msgspec.Meta(ge=1)] | None = None
     response_format: Literal["wav", "flac", "pcm"] = "wav"
     pcm_rate: Annotated[int, msgspec.Meta(ge=8_000, le=192_000)] = RATE
 
@@ -41,13 +45,14 @@ class OpenaiVoice(BorrowedVoice):
     """See docs/voices-of-your-own.md. ``clock`` is the time to wait by after a failure of the server."""
 
     name = "openai"
-    local_options = BorrowedVoice.local_options | {"base_url", "key_env", "plain_http", "retries"}
+    local_options = BorrowedVoice.local_options | {"base_url", "key_env", "plain_http", "retries", "budget_characters"}
 
     def __init__(self, options: OpenaiOptions, clock: Clock | None = None) -> None:
         super().__init__(options)
         self.version, self.form = options.model, options.response_format
         self._format = options.response_format
         self._pcm_rate = options.pcm_rate
+        self._characters = Characters(self._folder / LEDGER, options.model, options.budget_characters)
         # A cache that holds every line needs no server.
         self._endpoint = (
             SpeechEndpoint(
@@ -79,13 +84,16 @@ class OpenaiVoice(BorrowedVoice):
                 where=str(self._folder),
                 mend="options.openai.base_url, an address such as http://localhost:8000/v1",
             )
-        return self._endpoint.say(
+        self._characters.check(line.text)
+        data = self._endpoint.say(
             line.text,
             voice=line.speaker,
             response_format=self._format,
             speed=line.speed,
             instructions=line.instructions,
         )
+        self._characters.note(line.text)
+        return data
 
     def read(self, path: Path) -> Samples:
         if self._format != "pcm":
