@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -145,7 +148,8 @@ def test_a_build_that_broke_off_goes_on_and_pays_for_no_line_twice(tmp_path: Pat
         if file.is_file():
             file.unlink()
     server.seen.clear()
-    left = [lines // 2]
+    left = [lines // 3]
+    killed = threading.Event()
 
     def failing(body: dict[str, Any]) -> bytes:
         left[0] -= 1
@@ -153,14 +157,29 @@ def test_a_build_that_broke_off_goes_on_and_pays_for_no_line_twice(tmp_path: Pat
             raise ConnectionResetError
         return speech(body["input"], body["voice"], body.get("speed", 1.0))
 
+    def hanging(body: dict[str, Any]) -> bytes:
+        left[0] -= 1
+        if left[0] < 0:
+            reached.set()
+            killed.wait()
+        return speech(body["input"], body["voice"], body.get("speed", 1.0))
+
     speak, server.speak = server.speak, failing
     with pytest.raises(UserError, match=r"voice 'openai', speaker 'p\d'") as error:
         build(read_recipe(path), tmp_path / "corpus", workers=1)
     assert KEY not in str(error.value)
+    left, reached, server.speak = [lines // 3], threading.Event(), hanging
+    run = "from duologue.cli import main; main()"
+    command = [sys.executable, "-c", run, "build", str(path), str(tmp_path / "corpus"), "--workers", "1"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    assert reached.wait(300)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    killed.set()
     server.speak = speak
     again = build(read_recipe(path), tmp_path / "corpus", workers=1)
-    # One request failed; every line was answered once.
-    assert len(server.seen) == lines + 1 and again.sha256 == full.sha256
+    # One request failed and one was under way when all was killed; every other was the only one for its line.
+    assert len(server.seen) == lines + 2 and again.sha256 == full.sha256
 
 
 def test_a_line_that_stays_silent_is_refused_by_name(tmp_path: Path, server: Server) -> None:

@@ -20,7 +20,7 @@ from duologue.remote.speech import SpeechEndpoint
 
 # Seconds that a connection may take; a whole attempt has ``timeout``.
 _CONNECT = 10.0
-LEDGER = "spent.jsonl"
+LEDGER = "characters.jsonl"
 
 
 class OpenaiOptions(BorrowedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
