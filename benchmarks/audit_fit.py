@@ -3,8 +3,9 @@
     python benchmarks/audit_fit.py -o FOLDER CORPUS OTHER_CORPUS
 
 Writes projection.npy, slopes.npy, crowd.npy and meaning_centre.npy (where the sentence encoder is installed) into
-FOLDER and prints their SHA-256; they belong into src/duologue/protect/audit. With --crowd only crowd.npy is made, for the directions that are there; with
---chance only the constants are fitted.
+FOLDER and prints their SHA-256; they belong into src/duologue/protect/audit. With --crowd only crowd.npy is made, for
+the directions that are there; with --chance only the constants are fitted, to dialogues (benchmarks/audit.py fits them
+to short clips).
 The speech is that of voices that benchmarks/audit.py has in no clip. The corpora are duplex corpora of two seeds (the
 fast voice); of them the crowd takes channels of the same voices alone.
 """
@@ -235,8 +236,9 @@ def main() -> None:
     try:
         from duologue.language.meaning import SentenceEncoder
 
-        vectors = SentenceEncoder().encode([x for language in ("en", "zh") for x in lines(language)])
-        keep(given.output / "meaning_centre.npy", vectors.mean(axis=0).astype(np.float16))
+        encoder = SentenceEncoder()
+        centres = [encoder.encode(lines(language)).mean(axis=0) for language in ("en", "zh")]
+        keep(given.output / "meaning_centre.npy", np.stack(centres).astype(np.float16))
     except ImportError as error:
         print(f"meaning_centre.npy: not made ({error})")
 

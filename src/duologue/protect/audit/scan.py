@@ -455,7 +455,7 @@ class _File:
             if (share := float(alike[row, k])) >= meaning.NEAR:
                 name, offset = self.waiting[text]
                 level: Level = "likely" if share >= meaning.NEARER else "suspicion"
-                said = f"a like meaning: {share:.2f} by the sentence vectors (unrelated: near 0.1, the same: near 0.8)"
+                said = f"a like meaning: {share:.2f} by the sentence vectors (unrelated: near 0, the same: near 0.8)"
                 self.texts(name, int(offset), (int(self.s.meant[k]),), set(), "meaning", level, said)
         self.waiting.clear()
 
