@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -133,10 +133,21 @@ class BorrowedVoice:
     def weights_sha256(self) -> str:
         return ""
 
+    @cached_property
+    def _listens(self) -> bool:
+        """Whether what comes back is read; MissingPartError where it must be and cannot."""
+        if self._options.readback == "never":
+            return False
+        if (can := can_hear()) or self._options.readback == "auto":
+            return can
+        raise MissingPartError(
+            f"voice {self.name!r} is to be read back, and the recogniser is missing", mend=_RECOGNISER
+        )
+
     @property
     def notices(self) -> tuple[str, ...]:
         """What a user should know before a build: that nobody listens to what comes back."""
-        if self._options.offline or self._options.readback != "auto" or can_hear():
+        if self._options.offline or self._options.readback != "auto" or self._listens:
             return ()
         return (
             f"what voice {self.name!r} says is not read back and its word times are shares of the time by length: the "
@@ -145,10 +156,8 @@ class BorrowedVoice:
 
     def ready(self) -> None:
         """UserError for what would stop a build at its first line and can be told without a request."""
-        if self._options.readback == "always" and not self._options.offline and not can_hear():
-            raise MissingPartError(
-                f"voice {self.name!r} is to be read back, and the recogniser is missing", mend=_RECOGNISER
-            )
+        if not self._options.offline:
+            _ = self._listens
 
     def speakers(self, language: str) -> tuple[VoiceSpeaker, ...]:
         found = tuple(
@@ -290,18 +299,12 @@ class BorrowedVoice:
         )
 
     def _hear(self, samples: Samples, line: Line) -> Heard | None:
-        if self._options.readback == "never" or len(tokens(line.text, line.language)) < _SHORTEST_READ:
+        if len(tokens(line.text, line.language)) < _SHORTEST_READ or not self._listens:
             return None
-        try:
-            read = _recogniser().hear(samples, RATE)
-            if read.language != line.language and read.language_probability < _SURE:
-                read = _recogniser().hear(samples, RATE, language=line.language)
-            compare([line.text], [read.text], line.language)
-            return read
-        except MissingPartError:
-            if self._options.readback == "always":
-                raise
-            return None
+        read = _recogniser().hear(samples, RATE)
+        if read.language != line.language and read.language_probability < _SURE:
+            read = _recogniser().hear(samples, RATE, language=line.language)
+        return read
 
     def _misread(self, read: Heard, line: Line) -> str:
         if read.language != line.language:
