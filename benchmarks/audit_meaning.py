@@ -3,7 +3,7 @@
     python benchmarks/audit_meaning.py [CORPUS...]
 
 The 102 sentences of texts_en.txt and of texts_zh.txt are the test set, as signs; paraphrases_en.txt and
-paraphrases_zh.txt hold each of them in other words (written by hand, line by line). Unrelated texts are the other
+paraphrases_zh.txt hold each of them in other words, line by line. Unrelated texts are the other
 lines, the turns of the corpora, and, where ../shared/data is there, utterances of EmotionTalk. The Chinese and the
 English lines say nearly the same, line by line, and stand for translations.
 """
