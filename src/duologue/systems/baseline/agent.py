@@ -29,7 +29,7 @@ from duologue.systems.baseline.manager import SORRY, Decision, Floor, Manager
 from duologue.systems.baseline.mouth import RATE, Spoken, sentences
 from duologue.systems.baseline.recognise import Utterance
 from duologue.systems.baseline.turn_end import leaves_open, patience
-from duologue.systems.baseline.voiceprint import SAME, SAME_SHORT, VoicePrint, voiceprint
+from duologue.listen.voiceprint import SAME, SAME_SHORT, VoicePrint, voiceprint
 
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
