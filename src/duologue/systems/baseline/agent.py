@@ -23,13 +23,13 @@ import numpy.typing as npt
 from duologue.errors import UserError
 from duologue.listen.silero import FRAME, Silero
 from duologue.listen.silero import RATE as EAR_RATE
+from duologue.listen.voiceprint import SAME, SAME_SHORT, VoicePrint, voiceprint
 from duologue.systems.arrival import Int16
 from duologue.systems.baseline.knowledge import Meaning
 from duologue.systems.baseline.manager import SORRY, Decision, Floor, Manager
 from duologue.systems.baseline.mouth import RATE, Spoken, sentences
 from duologue.systems.baseline.recognise import Utterance
 from duologue.systems.baseline.turn_end import leaves_open, patience
-from duologue.listen.voiceprint import SAME, SAME_SHORT, VoicePrint, voiceprint
 
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
