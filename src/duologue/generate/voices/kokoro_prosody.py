@@ -25,8 +25,6 @@ Ints = npt.NDArray[np.int64]
 _STEP = HALF / SAMPLE_RATE  # seconds of one step of F0 and energy
 _VOICED = 50.0  # Hz; below lie unvoiced steps and the network's short slides into voicing
 _F0_MIN, _F0_MAX = 55.0, 750.0
-_SHORT = 0.7  # an utterance of which the end is more than this has no end of its own to bend
-_SLIDE = 2  # steps at either end of voicing in which the network glides to and from zero
 _FINAL = 0.3  # seconds of voicing at the end that ``f0_final`` bends
 _SLOW, _FAST = 9, 3  # steps (112 and 38 ms): slower is melody, faster is the network's jitter, between is movement
 _STRETCH = 1.2  # duration of the emphasised word
@@ -75,84 +73,43 @@ def edit(features: Features, words: list[Placed], prosody: Prosody, *, last: boo
 def _melody(f0: FloatArray, words: list[Placed], p: Prosody, *, last: bool) -> FloatArray:
     """F0 with its level, range, slope, final slope and movement changed on voiced steps.
 
-    In semitones the neutral contour is a line and what deviates from it. The line gets the new slope and the end a
-    bend, so that it differs from the neutral end by ``f0_final``. The fast part of the deviation is scaled so that
-    the root mean square of step-to-step change is ``movement`` times the neutral one, and the slow part so that the
-    whole has the new standard deviation. All is measured where voicing is settled; its slides follow their neighbours.
+    In semitones the neutral contour is a line and what deviates from it. The line gets the new slope; the
+    deviation is scaled so that the whole has the new standard deviation; its fast part is scaled so that the root
+    mean square of step-to-step change is ``movement`` times the neutral one.
     """
     voiced = f0 >= _VOICED
-    core = voiced & _settled(voiced, _SLIDE)
-    if core.sum() < 4:
+    if voiced.sum() < 4:
         return f0
     plain = (p.f0_shift, p.f0_range, p.f0_slope, p.f0_final, p.movement) == (0.0, 1.0, 0.0, 0.0, 1.0)
     lifted = p.emphasis is not None and p.emphasis_st != 0.0
     if plain and not lifted:
         return f0
-    contour = _filled(f0, core)
-    change = np.zeros(len(f0))
+    time = np.arange(len(f0)) * _STEP * p.tempo
+    contour = _filled(f0, voiced)
+    st, t = contour[voiced], time[voiced]
+    new = st.copy()
     if not plain:
-        time: Floats = np.arange(len(f0), dtype=np.float64) * _STEP * p.tempo
-        change = _reshaped(contour, core, time, p, last=last) - contour
+        mean, centre = st.mean(), t.mean()
+        slope = float(np.dot(t - centre, st - mean) / max(np.dot(t - centre, t - centre), 1e-9))
+        line = mean + slope * (time - centre)
+        deviation = contour - line
+        steeper = slope + p.f0_slope
+        wanted = (p.f0_range * st.std()) ** 2 - (steeper * t.std()) ** 2
+        spread = max(float(deviation[voiced].std()), 1e-6)
+        scale = float(np.clip(np.sqrt(max(wanted, 0.0)) / spread, 0.3 * p.f0_range, 1.5 * p.f0_range))
+        slow = _smooth(deviation, _SLOW)
+        jitter = deviation - _smooth(deviation, _FAST)
+        fast = deviation - slow - jitter
+        new = mean + p.f0_shift + steeper * (t - centre) + jitter[voiced]
+        new += scale * slow[voiced] + _movement(slow, fast, voiced, scale, p.movement) * fast[voiced]
+        if p.f0_final and last:
+            start = time[np.flatnonzero(voiced)[max(0, voiced.sum() - round(_FINAL / (_STEP * p.tempo)))]]
+            new += p.f0_final * np.maximum(0.0, t - start)
     if lifted:
-        change += p.emphasis_st * _bump(len(f0), words, p)
-    # A slide into or out of voicing moves as the nearest settled step does.
-    at = np.flatnonzero(core)
-    nearest = at[np.argmin(np.abs(np.arange(len(f0))[:, None] - at[None, :]), axis=1)]
+        new += p.emphasis_st * _bump(len(f0), words, p)[voiced]
     changed = f0.copy()
-    changed[voiced] = np.clip(f0 * np.exp2(change[nearest] / 12), _F0_MIN, _F0_MAX)[voiced]
+    changed[voiced] = np.clip(np.exp2(new / 12), _F0_MIN, _F0_MAX)
     return changed
-
-
-def _reshaped(contour: Floats, core: npt.NDArray[np.bool_], time: Floats, p: Prosody, *, last: bool) -> Floats:
-    """``contour`` [steps] in semitones, as ``p`` asks, measured on the steps of ``core``."""
-    st, t = contour[core], time[core]
-    mean, centre = st.mean(), t.mean()
-    slope = _slope(t, st)
-    deviation = contour - (mean + slope * (time - centre))
-    slow = _smooth(deviation, _SLOW)
-    jitter = deviation - _smooth(deviation, _FAST)
-    fast = deviation - slow - jitter
-    tail = t > t[-1] - _FINAL
-    ramp = np.maximum(0.0, time - (t[-1] - _FINAL))
-    steep = _slope(t, ramp[core])
-    ended = last and tail.sum() > 2 and steep < _SHORT
-    base = mean + p.f0_shift + jitter
-
-    def shaped(scale: float) -> Floats:
-        new: Floats = base + scale * slow + _movement(slow, fast, core, scale, p.movement) * fast
-        whole = slope + p.f0_slope - _slope(t, new[core])
-        if not ended:
-            tilted: Floats = new + whole * (time - centre)
-            return tilted
-        # The line and the bend each tilt both the whole and the end: two equations for the two.
-        end = _slope(t[tail], st[tail]) + p.f0_final - _slope(t[tail], new[core][tail])
-        bend = (end - whole) / (1 - steep)
-        bent: Floats = new + (whole - steep * bend) * (time - centre) + bend * (ramp - ramp[core].mean())
-        return bent
-
-    # The spread grows with the scale, but for what slope, movement and bend add by themselves.
-    low, high = 0.2 * p.f0_range, 1.7 * p.f0_range
-    for _ in range(10):
-        middle = (low + high) / 2
-        if shaped(middle)[core].std() < p.f0_range * st.std():
-            low = middle
-        else:
-            high = middle
-    return shaped((low + high) / 2)
-
-
-def _slope(x: Floats, y: Floats) -> float:
-    centred = x - x.mean()
-    return float(centred @ (y - y.mean()) / max(float(centred @ centred), 1e-9))
-
-
-def _settled(voiced: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
-    """Voiced steps that are at least ``steps`` away from both ends of their run."""
-    inside = voiced.copy()
-    for k in range(1, steps + 1):
-        inside[k:] &= voiced[:-k]
-        inside[:-k] &= voiced[k:]
-    return inside
 
 
 def _smooth(contour: Floats, steps: int) -> Floats:
