@@ -15,6 +15,7 @@ VERBS = {
     "build": "Build a corpus from a recipe.",
     "scripts": "Write a recipe's scripts into a file; check them.",
     "sheets": "Write reading sheets for actors from a file of scripts.",
+    "recordings": "Check what people recorded from reading sheets.",
     "reproduce": "Build a corpus again and compare it.",
     "check": "List every broken invariant of a corpus.",
     "stats": "Count a corpus: hours, emotions, scenarios, timing, gaps.",

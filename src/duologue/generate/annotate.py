@@ -54,7 +54,7 @@ class Made:
 
 
 def annotate(made: Made) -> Dialogue:
-    """The dialogue of a composed scene; ``audio`` without paths and hashes, rights for synthetic speakers.
+    """The dialogue of a composed scene; ``audio`` without paths and hashes, rights as of synthetic speakers.
 
     Turn ``i`` is line ``i`` of the script; a line that says nothing keeps its turn, without segments.
     """
@@ -69,7 +69,7 @@ def annotate(made: Made) -> Dialogue:
         languages=(script.language,),
         split=item.split,
         scenario=script.scenario,
-        source="synthetic",
+        source="synthetic" if all(c.synthetic for c in made.cast.values()) else "acted",
         rights=Rights(licence="CC-BY-4.0", consent_id="not-applicable"),
         situation=script.situation,
         groups=_groups(made),
@@ -100,7 +100,7 @@ def annotate(made: Made) -> Dialogue:
 
 
 def speaker_id(member: CastMember) -> str:
-    """A synthetic speaker's id, the same in every dialogue: "espeak:en-us+f3"."""
+    """A speaker's id, the same in every dialogue: "espeak:en-us+f3"."""
     return f"{member.voice}:{member.speaker}"
 
 
@@ -138,11 +138,12 @@ def _speakers(made: Made) -> tuple[Speaker, ...]:
                     id=name,
                     role=role,
                     languages=language,
-                    synthetic=True,
-                    voice=speaker_id(c),
-                    parent_voice=_parent_id(c),
+                    synthetic=c.synthetic,
+                    voice=speaker_id(c) if c.synthetic else "",
+                    parent_voice=_parent_id(c) if c.synthetic else "",
                     sex=c.sex,
                     age=c.age,
+                    consent_id=c.consent_id,
                 ),
             )
     return tuple(found.values())
@@ -163,7 +164,7 @@ def _groups(made: Made) -> dict[str, tuple[str, ...]]:
     members = [c for role, c in made.cast.items() if role in own]
     groups = {
         "speaker": tuple(sorted({speaker_id(c) for c in members})),
-        "parent_voice": tuple(sorted({_parent_id(c) for c in members})),
+        "parent_voice": tuple(sorted({_parent_id(c) for c in members if c.synthetic})),
         "script_family": (made.script.family,),
         "noise": (made.item.noise,) if made.item.noise else (),
         "room": (made.item.room,) if made.item.room else (),

@@ -23,6 +23,7 @@ from duologue.errors import MissingPartError, UserError
 from duologue.generate.acoustics.settings import NOISE_KINDS
 from duologue.generate.crew import Crew
 from duologue.generate.described import completed
+from duologue.generate.directed import directed, survey
 from duologue.generate.item import Item
 from duologue.generate.ledger import Record, audio_paths
 from duologue.generate.plan import KEYED, PLAN_VERSION, Plan, ShardPlan
@@ -88,6 +89,8 @@ def build(
     recipe, voices, notices = choose_voices(recipe, fallback_voice)
     writer = writer_of(recipe)
     plan = Plan(recipe, writer, voices, seal_key)
+    if any(directed(v) for v in voices.values()):
+        survey(plan, writer, voices)
     with Site(out) as site:
         site.begin(recipe, manifest_of(recipe, plan.pools, writer, voices, notices, seal_key))
         finished = site.finished(workers)
@@ -145,6 +148,8 @@ def choose_voices(recipe: Recipe, fallback: str = "") -> tuple[Recipe, dict[str,
             notices.append(f"voice {name!r} is not installed, {fallback!r} speaks {language!r}: {error.message}")
     chosen: dict[str, Voice] = {n: registry.make("voices", n, recipe.options.get(n)) for n in tried}
     notices += [notice for voice in chosen.values() for notice in getattr(voice, "notices", ())]
+    for voice in [v for v in map(directed, chosen.values()) if v is not None]:
+        chosen |= voice.others
     return msgspec.structs.replace(recipe, voices=names), chosen, tuple(notices)
 
 
@@ -158,7 +163,9 @@ def _try(tried: dict[str, Voice], name: str, language: str, options: Mapping[str
         tried[name] = voice
         return
     voice.weights_sha256()
-    voice.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=voice.speakers(language)[0].id)
+    speakers = voice.speakers(language)
+    if directed(voice) is None:
+        voice.synthesise({"zh": "好"}.get(language, "yes"), language=language, speaker=speakers[0].id)
     tried[name] = voice
 
 
@@ -269,12 +276,14 @@ def manifest_of(
         if kind not in NOISE_KINDS
     ]
     notes = {
-        "synthetic": True,
+        "synthetic": not any(directed(v) for v in voices.values()),
         "system_voices": "drawn from a pool of their own that all splits share",
         "pools": {
             "speakers": {
                 language: {pool: sorted(m.speaker for m in members) for pool, members in by_pool.items()}
                 for language, by_pool in pools.speakers.items()
+                # Who read which line is not dealt from a pool.
+                if directed(voices[recipe.voices[language]]) is None
             },
             "families": {split: sorted(names) for split, names in pools.families.items()},
             "noises": {split: list(ids) for split, ids in pools.noises.items()},

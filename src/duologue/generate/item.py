@@ -10,7 +10,10 @@ from duologue.generate.script import Brief
 
 
 class CastMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Who plays ``role``: speaker ``speaker`` of voice ``voice`` (a registered synthesiser)."""
+    """Who plays ``role``: speaker ``speaker`` of voice ``voice`` (a registered synthesiser).
+
+    A person is not ``synthetic`` and has a ``licence`` and a ``consent_id``.
+    """
 
     role: Role
     voice: str
@@ -18,6 +21,9 @@ class CastMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     parent: str
     sex: Sex
     age: Age
+    synthetic: bool = True
+    licence: str = ""
+    consent_id: str = ""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -13,8 +13,8 @@ from duologue.corpus.audio import Audio
 from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.manifest import AUDIO
 from duologue.corpus.provenance import Provenance, Step
-from duologue.corpus.rights import Rights
 from duologue.corpus.write import encode_dialogue, encode_flac, is_main, write_atomic
+from duologue.generate.directed import directed, recast, rights_of
 from duologue.generate.item import Item
 from duologue.generate.plan import PLAN_VERSION
 from duologue.generate.recipe import Recipe
@@ -42,6 +42,8 @@ class Maker:
         self.voices: dict[str, Voice] = {
             n: registry.make("voices", n, recipe.options.get(n)) for n in sorted(set(recipe.voices.values()))
         }
+        for voice in [v for v in map(directed, self.voices.values()) if v is not None]:
+            self.voices |= voice.others
         self.settings = SceneSettings(timing=recipe.timing, acoustics=recipe.acoustics)
         self._identity = recipe.identity()
         self._canary = canary(recipe)
@@ -50,6 +52,9 @@ class Maker:
     def make(self, item: Item) -> Made:
         """Write the item's audio files, whole, and give back its line. Equal items give equal bytes."""
         script = self.writer.write(item.brief)
+        voice = directed(self.voices[self.recipe.voices[item.language]])
+        if voice is not None:
+            item = recast(item, script, voice)
         scene = compose(item, script, self.voices, self.settings)
         takes = {take.audio_id: take for take in scene.takes}
         audio = tuple(self._write(item, entry, takes[entry.id]) for entry in scene.dialogue.audio)
@@ -58,7 +63,7 @@ class Maker:
             id=item.id,
             split=item.split,
             audio=audio,
-            rights=Rights(licence=self.recipe.licence, consent_id="not-applicable"),
+            rights=rights_of(self.recipe.licence, item.cast),
             provenance=self._provenance(item, scene.dialogue),
             canary=self._canary,
         )

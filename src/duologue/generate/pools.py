@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 import msgspec
 
@@ -19,7 +20,7 @@ from duologue.generate.item import CastMember
 from duologue.generate.recipe import EMOTION_TURNS, PLANNED_SPLITS, PlannedSplit, Recipe
 from duologue.generate.script import Writer
 from duologue.generate.seeds import stream
-from duologue.generate.voices.voice import Voice, VoiceSpeaker
+from duologue.generate.voices.voice import DirectedVoice, Voice, VoiceSpeaker
 
 SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
 # System voices come from a pool of their own that all splits share.
@@ -93,10 +94,14 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
     UserError where a voice has too few speakers to keep the splits apart.
     """
     offered: dict[str, list[tuple[str, VoiceSpeaker]]] = {}
+    pools: dict[str, dict[str, tuple[CastMember, ...]]] = {}
     parents: dict[str, set[Hashable]] = {}
     fixed: dict[str, str] = {}
     for language, name in sorted(recipe.voices.items()):
         rows = voices[name].speakers(language)
+        if getattr(voices[name], "directed", False):
+            pools[language] = _open_pools(name, rows, language, cast(DirectedVoice, voices[name]).others)
+            continue
         if not recipe.derived_speakers:
             # The first of a parent's speakers is the one that the others derive from.
             rows = tuple({s.parent: s for s in reversed(rows)}.values())[::-1]
@@ -116,14 +121,9 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
             )
     dealt = deal(sorted(parents), lambda p: sorted(parents[p], key=str), SPEAKER_SHARES, recipe.seed, "speakers", fixed)
     pool_of = {parent: pool for pool, members in dealt.items() for parent in members}
-    pools: dict[str, dict[str, tuple[CastMember, ...]]] = {}
     for language, speakers in offered.items():
         pools[language] = {
-            pool: tuple(
-                CastMember(role="user", voice=name, speaker=s.id, parent=s.parent, sex=s.sex, age=s.age)
-                for name, s in speakers
-                if pool_of[f"{name}/{s.parent}"] == pool
-            )
+            pool: tuple(_planned(name, s) for name, s in speakers if pool_of[f"{name}/{s.parent}"] == pool)
             for pool in SPEAKER_SHARES
         }
         for pool, members in pools[language].items():
@@ -133,6 +133,22 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
                     field=f"voices.{language}",
                 )
     return pools
+
+
+def _planned(voice: str, s: VoiceSpeaker) -> CastMember:
+    return CastMember(role="user", voice=voice, speaker=s.id, parent=s.parent, sex=s.sex, age=s.age)
+
+
+def _open_pools(
+    name: str, rows: Sequence[VoiceSpeaker], language: str, others: Mapping[str, Voice]
+) -> dict[str, tuple[CastMember, ...]]:
+    """Everybody in every pool: who speaks is not drawn but known, and a build takes the plan's speakers back
+    (:func:`~duologue.generate.directed.recast`), but for the system's where another voice speaks for it."""
+    people = tuple(_planned(name, s) for s in rows)
+    if not people:
+        raise UserError(f"nobody reads lines in {language!r}", field=f"voices.{language}", value=name)
+    system = tuple(_planned(other, s) for other, voice in others.items() for s in voice.speakers(language))
+    return {pool: system or people if pool == "system" else people for pool in SPEAKER_SHARES}
 
 
 def family_pools(recipe: Recipe, writer: Writer) -> dict[PlannedSplit, frozenset[str]]:

@@ -178,6 +178,15 @@ def lasting_options(recipe: Recipe) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _placed(recipe: Recipe, folder: Path) -> dict[str, dict[str, Any]]:
+    """The options with their paths (``path_options`` of a part) beginning at ``folder``."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, options in recipe.options.items():
+        paths = getattr(registry.load("scripts" if name == recipe.writer else "voices", name), "path_options", ())
+        found[name] = {k: str(folder / v) if k in paths and isinstance(v, str) and v else v for k, v in options.items()}
+    return found
+
+
 def _task_of(quota: Quota, scenario: str, known: Mapping[str, Scenario]) -> str:
     if quota.task:
         return quota.task
@@ -210,7 +219,8 @@ def _cells(quota: Quota, known: Mapping[str, Scenario]) -> Iterator[Cell]:
 def read_recipe(path: str | Path) -> Recipe:
     """The recipe in YAML file ``path``; UserError names the line of whatever is wrong in it.
 
-    A relative ``noise_folder`` or ``scripts`` is looked for beside the recipe.
+    A relative ``noise_folder`` or ``scripts`` is looked for beside the recipe, and so is an option that a part calls a
+    path (``path_options``).
     """
     document = Document.read(path)
     if not isinstance(document.data, dict):
@@ -219,6 +229,8 @@ def read_recipe(path: str | Path) -> Recipe:
     check_recipe(recipe, document)
     if recipe.scripts:
         recipe = msgspec.structs.replace(recipe, scripts=str(Path(path).parent / recipe.scripts))
+    if recipe.options:
+        recipe = msgspec.structs.replace(recipe, options=_placed(recipe, Path(path).parent))
     if folder := recipe.acoustics.noise_folder:
         recipe = msgspec.structs.replace(
             recipe,

@@ -31,11 +31,13 @@ from duologue.generate.acoustics.settings import AcousticsSettings
 from duologue.generate.annotate import Made, annotate, speaker_id
 from duologue.generate.emotion_prosody import changed, draw
 from duologue.generate.item import CastMember, Item
+from duologue.generate.prosody import Prosody
 from duologue.generate.script import Line, Script
 from duologue.generate.seeds import derive, stream
 from duologue.generate.timing import Timeline, TimingSettings, Utterance, arrange
 from duologue.generate.utterance import Spoken, speak
-from duologue.generate.voices.voice import Voice
+from duologue.generate.voices.voice import LEVEL_DB, Voice
+from duologue.recordings.manifest import key_of
 
 SCENE_VERSION = "2"
 PCM = npt.NDArray[np.int16]
@@ -142,14 +144,17 @@ class _Composer:
         if line.emphasis is not None:
             lift = prosody.emphasis_st or rng.uniform(1.0, 3.0)
             prosody = msgspec.structs.replace(prosody, emphasis=line.emphasis, emphasis_st=lift)
+        key = "" if member.synthetic else key_of(self.item.id, i)
         return speak(
             self.voices[member.voice],
             line.text,
             line.pause_at,
             language=self.script.language,
             speaker=member.speaker,
-            prosody=prosody,
+            # A person has been told the feeling, and has the prosody already.
+            prosody=Prosody() if key else prosody,
             seed=derive(self.item.seed, "voice", i),
+            key=key,
             feeling=label,
         )
 
@@ -290,7 +295,10 @@ class _Composer:
         return main, rest
 
     def _gains(self, loud: list[tuple[float, int]]) -> list[float]:
-        """Amplitude per line. A speaker's neutral level is brought to the drawn one; emotion moves lines about it."""
+        """Amplitude per line. A speaker's neutral level is brought to the drawn one; emotion moves lines about it.
+
+        People's lines keep their levels among each other: one gain for all of a person's.
+        """
         a, rng = self.settings.acoustics, stream(self.item.seed, "levels")
         user_db, system_db = rng.uniform(*a.level_db), rng.uniform(*a.system_level_db)
         self.draws["level_db"], self.draws["system_level_db"] = round(user_db, 2), round(system_db, 2)
@@ -299,11 +307,14 @@ class _Composer:
             if energy > 0:
                 level = 10.0 * math.log10(energy / count) - spoken.prosody.gain
                 neutral.setdefault(line.role, []).append(level)
-        middle = {role: float(np.median(levels)) for role, levels in neutral.items()}
+        people = {role for role, member in self.cast.items() if not member.synthetic}
+        middle = {r: LEVEL_DB if r in people else float(np.median(levels)) for r, levels in neutral.items()}
         gains: list[float] = []
         relative: list[float] = []
         for line, spoken in zip(self.lines, self.spoken, strict=True):
             jitter, soft = rng.gauss(0.0, a.utterance_sd_db), decibel(rng.uniform(*a.backchannel_gain))
+            if line.role in people:
+                jitter = soft = 0.0
             db = (system_db if line.role == "system" else user_db) - middle.get(line.role, 0.0)
             db += soften(spoken.prosody.gain, a.emotion_limit_db) - spoken.prosody.gain
             if line.role != "system":

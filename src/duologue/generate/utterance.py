@@ -78,16 +78,20 @@ def speak(
     speaker: str,
     prosody: Prosody,
     seed: int,
+    key: str = "",
     feeling: str = "",
 ) -> Spoken:
     """Have ``voice`` speak ``text`` whole and find where it can pause: at code points ``pause_at`` of it.
 
-    ``feeling`` is told to a voice that asks for it by a class attribute ``told_feeling``.
+    ``key`` names the line to a directed voice, "" for others. ``feeling`` is told to a voice that asks for it by a
+    class attribute ``told_feeling``.
     """
     nothing = Spoken(np.zeros(0, np.float32), 0, 0, (), (), (), (), prosody, "exact")
     if not text.strip():
         return nothing
-    told: dict[str, Any] = {"feeling": feeling} if getattr(voice, "told_feeling", False) else {}
+    told: dict[str, Any] = {"key": key} if key else {}
+    if getattr(voice, "told_feeling", False):
+        told["feeling"] = feeling
     speech = voice.synthesise(text, language=language, speaker=speaker, prosody=prosody, seed=seed, **told)
     if speech.offset <= speech.onset:
         return nothing

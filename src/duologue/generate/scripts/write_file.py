@@ -111,7 +111,14 @@ def write_file(
                     origin = told(item.brief) if told is not None else {}
                     f.write(
                         encode_written(
-                            Written(id=item.id, brief=item.brief, script=result, cast=item.cast, origin=origin)
+                            Written(
+                                id=item.id,
+                                brief=item.brief,
+                                script=result,
+                                split=item.split,
+                                cast=item.cast,
+                                origin=origin,
+                            )
                         )
                     )
                     f.flush()

@@ -35,13 +35,14 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One item's script. ``cast`` tells who was planned to speak which role, where that is known. ``origin`` is what a
-    remote writer tells of how it came about: model, prompt hash, parameters and everything that was said. Nothing is
-    built from either."""
+    """One item's script. ``split`` is that of the plan; ``cast`` tells who was planned to speak which role, where that
+    is known. ``origin`` is what a remote writer tells of how it came about: model, prompt hash, parameters and
+    everything that was said. Nothing is built from these."""
 
     id: str
     brief: Brief
     script: Script
+    split: str = ""
     cast: tuple[CastMember, ...] = ()
     origin: dict[str, Any] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -11,14 +12,18 @@ import numpy.typing as npt
 from duologue.corpus.speaker import Age, Sex
 from duologue.corpus.turn import WordSource
 from duologue.generate.prosody import Prosody
+from duologue.recordings.manifest import ScriptedLine
 
 Samples = npt.NDArray[np.float32]
+# Level that a directed voice gives the median of a person's lines: mean over active frames, dBFS.
+LEVEL_DB = -26.0
 
 
 class VoiceSpeaker(msgspec.Struct, frozen=True, kw_only=True):
     """One speaker that a voice offers. ``parent`` joins derived speakers with their origin (own id if none).
 
-    ``system_only``: may speak for the system, which is neutral, and for nobody who has feelings.
+    ``system_only``: may speak for the system, which is neutral, and for nobody who has feelings. A person is not
+    ``synthetic``, and gave their recordings away under ``licence`` with a consent recorded as ``consent_id``.
     """
 
     id: str
@@ -28,6 +33,9 @@ class VoiceSpeaker(msgspec.Struct, frozen=True, kw_only=True):
     parent: str
     accent: str = ""
     system_only: bool = False
+    synthetic: bool = True
+    licence: str = ""
+    consent_id: str = ""
 
 
 class SpokenWord(msgspec.Struct, frozen=True, gc=False):
@@ -77,4 +85,45 @@ class Voice(Protocol):
 
         Raises UserError for an unknown language or speaker, MissingPartError where parts are not installed.
         """
+        ...
+
+
+class DirectedVoice(Protocol):
+    """People, or whatever else is told which line it speaks: a :class:`Voice` whose class says ``directed = True``.
+
+    Who speaks a line is not planned but asked (:meth:`reader`). ``lines`` are all that are to be read, by key (dialogue
+    id, ``_``, number from 1); ``others`` are voices by name for the system's turns where nobody reads them.
+    """
+
+    name: str
+    version: str
+    sample_rate: int
+    directed: bool
+    manifest: str
+    lines: Mapping[str, ScriptedLine]
+    others: Mapping[str, Voice]
+
+    def weights_sha256(self) -> str: ...
+
+    def speakers(self, language: str) -> tuple[VoiceSpeaker, ...]: ...
+
+    def reader(self, key: str) -> VoiceSpeaker | None:
+        """Who speaks line ``key``; None where nobody does. UserError where they gave no consent."""
+        ...
+
+    def ready(self) -> None:
+        """UserError for whatever would stop a build later, as far as that is cheap to tell."""
+        ...
+
+    def synthesise(
+        self,
+        text: str,
+        *,
+        language: str,
+        speaker: str,
+        prosody: Prosody = Prosody(),
+        seed: int = 0,
+        key: str = "",
+    ) -> Speech:
+        """The line ``key``, at the level of :data:`LEVEL_DB`."""
         ...

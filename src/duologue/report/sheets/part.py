@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from duologue.corpus.emotion import DUOLOGUE
+from duologue.corpus.speaker import Role
 from duologue.errors import UserError
 from duologue.generate.script import Line
 from duologue.generate.scripts.written import Written, read_scripts
+from duologue.recordings.person import Person
+from duologue.report.sheets.deal import Cast
 from duologue.report.sheets.direction import directions
 
 # Reading rates of the estimate of minutes.
@@ -68,14 +71,18 @@ def seconds(text: str) -> float:
     return hanzi / HANZI_PER_SECOND + len(_WORD.findall(rest)) / WORDS_PER_SECOND
 
 
-def parts_of(path: str | Path, role: str = "", language: str = "") -> tuple[Part, ...]:
+def parts_of(
+    path: str | Path, role: str = "", language: str = "", people: Mapping[str, Person] | None = None
+) -> tuple[Part, ...]:
     """The parts in ``path``, by name; of lines of ``role`` and scripts in ``language`` only, where given.
 
+    ``people`` read in place of the planned speakers; where none of them reads for the system, nobody does.
     UserError where the file cannot be read, a script contradicts itself or nothing is left to read.
     """
     dealt: dict[tuple[str, str, str], list[tuple[str, tuple[Entry, ...]]]] = {}
     roles: dict[tuple[str, str, str], set[str]] = {}
     ids: set[str] = set()
+    reads = _cast(path, role, language, people).reads if people is not None else None
     for number, written in read_scripts(path):
         where = f"{path}:{number}"
         _whole(written, where)
@@ -85,9 +92,11 @@ def parts_of(path: str | Path, role: str = "", language: str = "") -> tuple[Part
         spoken = written.script.language
         if language and spoken != language:
             continue
-        cast = {c.role: (c.voice, c.speaker) for c in written.cast}
+        cast: dict[str, tuple[str, str]] = {c.role: (c.voice, c.speaker) for c in written.cast}
+        if reads is not None:
+            cast = {r: ("cast", reads.get((written.id, r), "")) for r in {x.role for x in written.script.lines}}
         owners = [(*cast.get(x.role, ("", x.role)), spoken) for x in written.script.lines]
-        read = {o for o, x in zip(owners, written.script.lines, strict=True) if not role or x.role == role}
+        read = {o for o, x in zip(owners, written.script.lines, strict=True) if o[1] and role in ("", x.role)}
         told = _directions(written, where)
         for owner in sorted(read):
             entries = tuple(
@@ -104,18 +113,33 @@ def parts_of(path: str | Path, role: str = "", language: str = "") -> tuple[Part
             roles.setdefault(owner, set()).update(e.line.role for e in entries if e.mine)
     if not dealt:
         raise UserError("no line to read", where=str(path), mend="choose another --role or --language")
-    names = _names(dealt)
+    name_of = names(dealt)
     return tuple(
         Part(
-            name=names[owner],
+            name=name_of[owner],
             speaker=owner[1],
             known=bool(owner[0]),
             language=owner[2],
             roles=tuple(sorted(roles[owner])),
             dialogues=tuple(dealt[owner]),
         )
-        for owner in sorted(dealt, key=lambda o: names[o])
+        for owner in sorted(dealt, key=lambda o: name_of[o])
     )
+
+
+def _cast(path: str | Path, role: str, language: str, people: Mapping[str, Person]) -> Cast:
+    cast = Cast(people)
+    for number, written in read_scripts(path):
+        if language and written.script.language != language:
+            continue
+        here: dict[Role, float] = {}
+        for x in written.script.lines:
+            if role in ("", x.role):
+                here[x.role] = here.get(x.role, 0.0) + seconds(x.text)
+        if here:
+            cast.add(written, f"{path}:{number}", here)
+    cast.deal()
+    return cast
 
 
 def _directions(written: Written, where: str) -> list[tuple[str, ...]]:
@@ -151,7 +175,7 @@ def _whole(written: Written, where: str) -> None:
             raise UserError("outside the text", where=where, field=f"{at}.pause_at", value=line.pause_at, mend=mend)
 
 
-def _names(owners: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+def names(owners: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
     """A file name for each (voice, speaker, language); those that would be the same in a folder get a hash."""
     plain = {o: "-".join(re.sub(r"[^A-Za-z0-9]+", "-", x).strip("-")[:40] or "x" for x in o[1:]) for o in owners}
     count = Counter(n.casefold() for n in plain.values())
