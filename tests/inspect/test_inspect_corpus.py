@@ -124,7 +124,8 @@ def _figure(found: Inspection, name: str, of: str) -> Figure:
 
 def test_planted_faults_come_first(found: Inspection) -> None:
     errors = _list(found, "highest error of read-back").items
-    assert {errors[0].dialogue, errors[1].dialogue} == {"wrong", "silent"}
+    # What drowns in noise may be misheard as much.
+    assert {"wrong", "silent"} <= {e.dialogue for e in errors[:3]} <= {"wrong", "silent", "noisy"}
     assert next(x for x in errors if x.dialogue == "silent").value == 1.0  # every word is missing
     assert next(x for x in errors if x.dialogue == "wrong").text == LINES["wrong"]
     assert [x.dialogue for x in _list(found, "clipped").items] == ["clipped"]

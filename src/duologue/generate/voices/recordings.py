@@ -11,7 +11,6 @@ import hashlib
 import statistics
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,14 @@ import msgspec
 import numpy as np
 
 from duologue import registry
-from duologue.errors import MissingPartError, UserError
+from duologue.errors import UserError
 from duologue.generate.acoustics.level import active_rms, amplitude, decibel
 from duologue.generate.prosody import Prosody
 from duologue.generate.voices.align import align, spread
 from duologue.generate.voices.voice import LEVEL_DB, Speech, Voice, VoiceSpeaker
 from duologue.listen.readback import compare, tokens
 from duologue.listen.speech import at_16k
-from duologue.listen.words import HeardWord, Recogniser
-from duologue.models import store
-from duologue.models.catalogue import WHISPER
+from duologue.listen.words import HeardWord, Recogniser, can_hear
 from duologue.recordings.check import LEAST_WORDS, OTHER_WORDS
 from duologue.recordings.manifest import ScriptedLine, read_manifest
 from duologue.recordings.person import Person, read_people
@@ -72,7 +69,7 @@ class RecordingsVoice:
         self.people: Mapping[str, Person] = read_people(cast)
         self._cast = str(cast)
         self.others: dict[str, Voice] = {system: registry.make("voices", system)} if system else {}
-        self._ear = Recogniser(threads=1) if recogniser and _hears() else None
+        self._ear = Recogniser(threads=1) if recogniser and can_hear() else None
         self._gains: dict[str, float] = {}
         self.version = f"1, words by {'Whisper base' if self._ear else 'length'}"
 
@@ -222,13 +219,3 @@ class RecordingsVoice:
 def same_words(a: str, b: str) -> bool:
     """Whether two texts are the same but for spaces."""
     return a.split() == b.split()
-
-
-def _hears() -> bool:
-    if any(find_spec(p) is None for p in ("faster_whisper", "opencc", "jiwer")):
-        return False
-    try:
-        store.paths(WHISPER, *(f.name for f in WHISPER.files))
-    except MissingPartError:
-        return False
-    return True
