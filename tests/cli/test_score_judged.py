@@ -69,6 +69,7 @@ def test_relevance_by_a_judge_enters_the_utility(duplex_corpus, run, tmp_path):
     assert card["methods"]["relevance"].startswith("judge ")
 
 
+@pytest.mark.long
 def test_a_judge_that_cannot_be_reached_is_named_and_costs_no_score(duplex_corpus, run, tmp_path):
     where = ("--split", "test", "--cache", tmp_path / "cache", "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m")
     done = score(duplex_corpus, run, *where, "--json")

@@ -206,6 +206,7 @@ def test_a_worker_killed_once_is_replaced(reference, tmp_path):
     assert files(tmp_path / "c") == files(reference[1])
 
 
+@pytest.mark.long
 def test_a_full_disk_is_named_and_the_next_run_goes_on(reference, tmp_path):
     recipe = yaml_of(RECIPE, tmp_path)
     root = tmp_path / "c"

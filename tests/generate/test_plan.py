@@ -317,4 +317,4 @@ def test_shipped_recipes_serve_every_task_language_and_split(name):
         for cell in itertools.product((track,), ("en", "zh"), tasks[track], ("train", "dev", "test")):
             assert cell in have
     scenarios = {c.scenario for c in r.cells()}
-    assert len(scenarios) == {"demo": 13, "emotion": 3, "duplex": 10}[name]
+    assert len(scenarios) == {"demo": 12, "emotion": 3, "duplex": 10}[name]

@@ -39,7 +39,7 @@ SHOWN = 20
     "--option",
     multiple=True,
     metavar="PART.NAME=VALUE",
-    help="An option of the building machine that the corpus does not keep, such as recordings.manifest=lines.jsonl.",
+    help="An option of the building machine that the corpus does not keep, such as recordings.manifest=sheets.",
 )
 @click.option("--seal-key", type=click.Path(path_type=Path), help="The key that its test split was drawn from.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was compared as JSON.")

@@ -296,7 +296,7 @@ def _bisect(f: BinaryIO, id: str) -> bytes:
             if found == id:
                 return line
             low, high = (f.tell(), high) if found < id else (low, middle)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         pass  # A broken line: the scan steps over it.
     return b""
 

@@ -54,7 +54,7 @@ def briefs(draw: st.DrawFn) -> Brief:
 
 
 BROKEN = re.compile(r"[{}\[\]<>|*@#\ue000]|  | [,.!?;:]|[,.!?;:，。！？；]{2}|\b(a|the|an|to|of) \1\b|^\W*$", re.I)
-VOWEL = re.compile(r"\ba (?:[aeio](?!ne\b|nce)|u(?!ni|se|su))|\ban (?![aeiou]|hour|hono|heir)", re.I)
+VOWEL = re.compile(r"\ba (?:[aeio](?!ne\b|nce)|u(?!ni|se|su))|\ban (?![aeiou]|hour|hono|heir|[fhlmnrsx]\b)", re.I)
 
 
 @settings(max_examples=300, deadline=None)

@@ -77,6 +77,7 @@ def test_equal_arguments_give_equal_samples_also_in_a_fresh_voice(voice: KokoroV
     assert once.words == again.words
 
 
+@pytest.mark.long
 def test_prosody_moves_what_it_names(voice: KokoroVoice) -> None:
     text = "I never said that to you."
 
@@ -137,6 +138,7 @@ def test_mixed_languages_numbers_marks_and_unknown_signs_are_spoken_or_left_out(
     assert not any("笑" in w for w in said)
 
 
+@pytest.mark.long
 def test_a_long_text_and_a_long_word_are_spoken_in_pieces(voice: KokoroVoice) -> None:
     pieces = voice._phonemiser.pieces("One two three, four five six. " * 40 + "z" * 1500, "en")
     from duologue.generate.voices.kokoro import _chunks
