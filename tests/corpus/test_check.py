@@ -14,7 +14,7 @@ import pytest
 import soundfile
 import soxr
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from small_corpus import build
 
@@ -379,6 +379,7 @@ def test_an_unfinished_build_says_so(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(cut=26, junk=b"\x80")
 @given(cut=st.integers(0, 4000), junk=st.binary(max_size=40))
 def test_no_bytes_in_a_shard_raise(pristine: Path, corpus: Path, cut: int, junk: bytes) -> None:
     source = (pristine / read_manifest(pristine).shards[0].path).read_bytes()

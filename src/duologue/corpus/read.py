@@ -296,7 +296,7 @@ def _bisect(f: BinaryIO, id: str) -> bytes:
             if found == id:
                 return line
             low, high = (f.tell(), high) if found < id else (low, middle)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # A broken line: the scan steps over it.
     return b""
 
@@ -307,7 +307,7 @@ def _scan(f: BinaryIO, id: str) -> bytes:
         try:
             if _id_of(line).id == id:
                 return line
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
     return b""
 
