@@ -30,6 +30,7 @@ def test_separable_classes_are_learnt() -> None:
     assert EmotionListener(loudness=False).fit(clips, labels).hear(clips) == labels
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.is_dir(), reason="no recordings in ../shared/data/ravdess_en_16k")
 def test_real_actors_left_out() -> None:
     rows = []

@@ -29,6 +29,7 @@ def proof() -> ModuleType:
     return module
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.is_dir(), reason="no recordings in ../shared/data/ravdess_en_16k")
 def test_rendered_emotion_is_heard_about_as_well_as_acted_emotion() -> None:
     """Table and listener come from disjoint actors. Mean recall over seven classes, each heard above chance."""

@@ -22,6 +22,7 @@ from duologue.corpus.emotion import DUOLOGUE, Taxonomy
 
 # What is longer is cut: no answer needs more, and a flood of words must not cost hours.
 LONGEST = 20_000
+_NEAR = 400  # code points
 KEYS = ("trajectory", "emotions", "labels", "emotion_trajectory", "answer", "轨迹", "情绪轨迹", "情绪")
 LABEL_KEYS = ("emotion", "label", "feeling", "情绪", "情感")
 TURN_KEYS = ("turn", "turn_index", "turn_id", "index", "轮次")
@@ -145,6 +146,7 @@ def _hits(text: str) -> Iterable[_Hit]:
     stops = [(m.end(), "?" in m[0] or "？" in m[0]) for m in _SENTENCE.finditer(text)] + [(len(text), False)]
     found: list[_Hit] = []
     clause = sentence = 0
+    judged, idle = (-1, -1), False  # whether the clause asserts nothing, once a clause
     for m in _lexicon().finditer(text):
         label = _labels().get(m[0], "")
         if not label or any(a <= m.start() < b for a, b in own):
@@ -154,9 +156,13 @@ def _hits(text: str) -> Iterable[_Hit]:
         while sentence + 1 < len(stops) and stops[sentence][0] <= m.start():
             sentence += 1
         begin, end = cuts[clause], cuts[clause + 1] if clause + 1 < len(cuts) else len(text)
-        before, after = text[begin : m.start()], text[m.end() : end]
+        # A clause may be as long as the text: what turns a feeling round stands near it.
+        before, after = text[max(begin, m.start() - _NEAR) : m.start()], text[m.end() : min(end, m.end() + _NEAR)]
         opening = stops[sentence - 1][0] if sentence else 0
-        if _supposed(text, opening, begin, end) or _GENERAL.search(text[begin:end]):
+        if (opening, begin) != judged:
+            judged = opening, begin
+            idle = _supposed(text, opening, begin, end) or _GENERAL.search(text[begin:end]) is not None
+        if idle:
             continue
         if negation := _ZH_NOT.search(before) or _EN_NOT.search(before):
             gone = _OVER.search(negation[0]) and _OVER_AFTER.search(negation[0] + after)
