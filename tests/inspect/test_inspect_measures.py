@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from duologue.errors import MissingPartError, UserError
 from duologue.inspect.bootstrap import ratio
 from duologue.inspect.figures import Curve
-from duologue.inspect.level import clipped, silent
 from duologue.inspect.lexicon import DistinctCounter, Lexicon, near_duplicates
 from duologue.inspect.loudness import GATE, loudness
 from duologue.inspect.offsets import curve, distance, measured, published
 from duologue.inspect.quality import NoiseListener
 from duologue.inspect.sampling import Extremes, Sample
 from duologue.inspect.snr import snr
+from duologue.listen.level import clipped, silent
 
 AMI = Path(__file__).parents[2] / ".." / "shared" / "data" / "ami_overlap_en" / "tests_data"
 

@@ -23,7 +23,7 @@ from duologue.errors import MissingPartError, UserError
 from duologue.generate.acoustics.settings import NOISE_KINDS
 from duologue.generate.crew import Crew
 from duologue.generate.described import completed
-from duologue.generate.directed import directed, survey
+from duologue.generate.directed import survey
 from duologue.generate.item import Item
 from duologue.generate.ledger import Record, audio_paths
 from duologue.generate.plan import KEYED, PLAN_VERSION, Plan, ShardPlan
@@ -34,7 +34,7 @@ from duologue.generate.scene import SCENE_VERSION
 from duologue.generate.script import Writer
 from duologue.generate.seeds import keyed
 from duologue.generate.site import KEY_PART, Site
-from duologue.generate.voices.voice import Voice
+from duologue.generate.voices.voice import Voice, directed
 from duologue.generate.writer import writer_of
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import msgspec
 
@@ -13,15 +12,10 @@ from duologue.errors import UserError
 from duologue.generate.item import CastMember, Item
 from duologue.generate.plan import Plan
 from duologue.generate.script import Script, Writer
-from duologue.generate.voices.voice import DirectedVoice, Voice, VoiceSpeaker
+from duologue.generate.voices.voice import DirectedVoice, Voice, VoiceSpeaker, directed
 from duologue.recordings.manifest import key_of
 
 _SHOWN = 5
-
-
-def directed(voice: Voice) -> DirectedVoice | None:
-    """``voice`` where it is directed, else None."""
-    return cast(DirectedVoice, voice) if getattr(voice, "directed", False) else None
 
 
 def recast(item: Item, script: Script, voice: DirectedVoice) -> Item:

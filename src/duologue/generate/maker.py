@@ -14,14 +14,14 @@ from duologue.corpus.dialogue import Dialogue
 from duologue.corpus.manifest import AUDIO
 from duologue.corpus.provenance import Provenance, Step
 from duologue.corpus.write import encode_dialogue, encode_flac, is_main, write_atomic
-from duologue.generate.directed import directed, recast, rights_of
+from duologue.generate.directed import recast, rights_of
 from duologue.generate.item import Item
 from duologue.generate.plan import PLAN_VERSION
 from duologue.generate.recipe import Recipe
 from duologue.generate.scene import SceneSettings, Take, compose
 from duologue.generate.script import Writer
 from duologue.generate.seeds import derive
-from duologue.generate.voices.voice import Voice
+from duologue.generate.voices.voice import Voice, directed
 from duologue.generate.writer import writer_of
 
 

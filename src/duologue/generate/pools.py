@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import cast
 
 import msgspec
 
@@ -20,7 +19,7 @@ from duologue.generate.item import CastMember
 from duologue.generate.recipe import EMOTION_TURNS, PLANNED_SPLITS, PlannedSplit, Recipe
 from duologue.generate.script import Writer
 from duologue.generate.seeds import stream
-from duologue.generate.voices.voice import DirectedVoice, Voice, VoiceSpeaker
+from duologue.generate.voices.voice import Voice, VoiceSpeaker, directed
 
 SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
 # System voices come from a pool of their own that all splits share.
@@ -99,8 +98,8 @@ def speaker_pools(recipe: Recipe, voices: Mapping[str, Voice]) -> dict[str, dict
     fixed: dict[str, str] = {}
     for language, name in sorted(recipe.voices.items()):
         rows = voices[name].speakers(language)
-        if getattr(voices[name], "directed", False):
-            pools[language] = _open_pools(name, rows, language, cast(DirectedVoice, voices[name]).others)
+        if (voice := directed(voices[name])) is not None:
+            pools[language] = _open_pools(name, rows, language, voice.others)
             continue
         if not recipe.derived_speakers:
             # The first of a parent's speakers is the one that the others derive from.

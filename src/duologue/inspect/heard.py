@@ -22,13 +22,13 @@ from duologue.corpus.turn import Turn
 from duologue.errors import MissingPartError
 from duologue.inspect.bootstrap import ratio
 from duologue.inspect.figures import Figure, Finding, Histogram, WorstList
-from duologue.inspect.level import clipped, silent
 from duologue.inspect.loudness import GATE, loudness
 from duologue.inspect.quality import NaturalnessListener, NoiseListener
 from duologue.inspect.sampling import Extremes
 from duologue.inspect.snr import snr
 from duologue.listen.emotion import MERGED, absolute, leave_speakers_out
 from duologue.listen.identity import Embedding, SpeakerEncoder, similarity
+from duologue.listen.level import clipped, silent
 from duologue.listen.prosody import measure
 from duologue.listen.readback import compare, tokens
 from duologue.listen.words import Recogniser

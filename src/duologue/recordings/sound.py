@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from duologue.inspect.level import clipped
+from duologue.listen.level import clipped
 from duologue.recordings.take import Samples
 
 FRAME = 0.01  # s

@@ -10,11 +10,12 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -88,9 +89,6 @@ class BorrowedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "duologue" / "voices"
 
 
-Options = TypeVar("Options", bound=BorrowedOptions)
-
-
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A line that was accepted: the SHA-256 of the sound that came, its words in samples at 24 kHz, and what was heard
     in it (None: not read back)."""
@@ -101,7 +99,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
-class BorrowedVoice:
+class BorrowedVoice(ABC):
     """What all such voices share; a subclass says a line (:meth:`say`) and names what it depends on (:meth:`part`)."""
 
     name = ""
@@ -118,13 +116,13 @@ class BorrowedVoice:
         self._folder = options.folder
         self._cache = Cache(self._folder / "lines")
 
+    @abstractmethod
     def say(self, line: Line) -> bytes:
         """The sound file for ``line``, as it came."""
-        raise NotImplementedError
 
+    @abstractmethod
     def part(self, line: Line) -> dict[str, Any]:
         """What shapes the sound besides the line."""
-        raise NotImplementedError
 
     def read(self, path: Path) -> Samples:
         """The sound in a file that came, mono at 24 kHz; UserError where it is none or broken."""
@@ -330,17 +328,6 @@ class BorrowedVoice:
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def read_options(name: str, options: Mapping[str, Any], kind: type[Options]) -> Options:
-    """UserError for an option of voice ``name`` that is unknown, of a wrong type or missing."""
-    try:
-        return msgspec.convert(dict(options), kind)
-    except msgspec.ValidationError as error:
-        message, _, field = str(error).partition(" - at `$.")
-        raise UserError(
-            message, field=f"options.{name}.{field.rstrip('`')}".rstrip("."), mend="see docs/voices-of-your-own.md"
-        ) from None
 
 
 def fault(samples: Samples, line: Line) -> str:

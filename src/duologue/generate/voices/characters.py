@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from duologue.corpus.write import write_error
 from duologue.errors import UserError
+from duologue.remote.ledger import Ledger
 
 
 class _Spent(msgspec.Struct, frozen=True):
@@ -25,7 +24,8 @@ class Characters:
 
     def __init__(self, path: Path, model: str, budget: int | None) -> None:
         self.path, self.model, self.budget = path, model, budget
-        self._at = self._sum = 0
+        self._ledger = Ledger(path, _Spent, "characters")
+        self._sum = 0
 
     def check(self, text: str) -> None:
         """UserError where saying ``text`` would go over the budget."""
@@ -37,33 +37,10 @@ class Characters:
             )
 
     def note(self, text: str) -> None:
-        """Write down an answer; the line appears whole (one write at the end of the file)."""
-        line = msgspec.json.encode(_Spent(model=self.model, characters=len(text)))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
-                os.write(handle, line + b"\n")
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise write_error(self.path, error) from error
+        """Write down an answer."""
+        self._ledger.note(_Spent(model=self.model, characters=len(text)))
 
     def spent(self) -> int:
         """Characters so far, with what others have appended since."""
-        try:
-            with self.path.open("rb") as f:
-                f.seek(self._at)
-                data = f.read()
-        except FileNotFoundError:
-            return self._sum
-        whole = data[: data.rfind(b"\n") + 1]
-        self._at += len(whole)
-        for line in whole.splitlines():
-            try:
-                spent = msgspec.json.decode(line, type=_Spent)
-            except msgspec.DecodeError:
-                raise UserError("is no ledger of characters", where=str(self.path), value=line[:60]) from None
-            if spent.model == self.model:
-                self._sum += spent.characters
+        self._sum += sum(s.characters for s in self._ledger.news() if s.model == self.model)
         return self._sum

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from duologue.errors import UserError
-from duologue.generate.voices.borrowed import BorrowedOptions, BorrowedVoice, Line, read_options
+from duologue.generate.voices.borrowed import BorrowedOptions, BorrowedVoice, Line
+from duologue.generate.voices.options import read_options
 from duologue.remote.cache import digest
 
 _LARGEST = 64 << 20
@@ -52,7 +53,7 @@ class CommandVoice(BorrowedVoice):
     @classmethod
     def configured(cls, options: Mapping[str, Any]) -> CommandVoice:
         """From a recipe's options; UserError where they are wrong."""
-        return cls(read_options(cls.name, options, CommandOptions))
+        return cls(read_options(cls.name, options, CommandOptions, "voices-of-your-own.md"))
 
     def part(self, line: Line) -> dict[str, Any]:
         seeded = any("{seed}" in word for word in self._argv)

@@ -11,8 +11,9 @@ import numpy as np
 import soxr
 
 from duologue.errors import UserError
-from duologue.generate.voices.borrowed import RATE, BorrowedOptions, BorrowedVoice, Line, read_options
+from duologue.generate.voices.borrowed import RATE, BorrowedOptions, BorrowedVoice, Line
 from duologue.generate.voices.characters import Characters
+from duologue.generate.voices.options import read_options
 from duologue.generate.voices.voice import Samples
 from duologue.remote.clock import Clock
 from duologue.remote.endpoint import Retries, Timeouts
@@ -71,7 +72,7 @@ class OpenaiVoice(BorrowedVoice):
     @classmethod
     def configured(cls, options: Mapping[str, Any]) -> OpenaiVoice:
         """From a recipe's options; UserError where they are wrong."""
-        return cls(read_options(cls.name, options, OpenaiOptions))
+        return cls(read_options(cls.name, options, OpenaiOptions, "voices-of-your-own.md"))
 
     def part(self, line: Line) -> dict[str, Any]:
         rate = {"pcm_rate": self._pcm_rate} if self._format == "pcm" else {}

@@ -22,6 +22,7 @@ from duologue.errors import UserError
 from duologue.generate.acoustics.level import active_rms, amplitude, decibel
 from duologue.generate.prosody import Prosody
 from duologue.generate.voices.align import align, spread
+from duologue.generate.voices.options import read_options
 from duologue.generate.voices.voice import LEVEL_DB, Speech, Voice, VoiceSpeaker
 from duologue.listen.readback import compare, tokens
 from duologue.listen.speech import at_16k
@@ -75,13 +76,7 @@ class RecordingsVoice:
 
     @classmethod
     def configured(cls, options: Mapping[str, Any]) -> RecordingsVoice:
-        try:
-            o = msgspec.convert(dict(options), _Options)
-        except msgspec.ValidationError as error:
-            message, _, field = str(error).partition(" - at `$.")
-            raise UserError(
-                message, field=f"options.recordings.{field.rstrip('`')}".rstrip("."), mend="see docs/recordings.md"
-            ) from None
+        o = read_options(cls.name, options, _Options, "recordings.md")
         if o.system == cls.name:
             raise UserError("the system needs another voice", field="options.recordings.system", value=o.system)
         return cls(o.manifest, o.cast, o.folder, o.system, o.recogniser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 import numpy as np
@@ -127,3 +127,8 @@ class DirectedVoice(Protocol):
     ) -> Speech:
         """The line ``key``, at the level of :data:`LEVEL_DB`."""
         ...
+
+
+def directed(voice: Voice) -> DirectedVoice | None:
+    """``voice`` where it is directed, else None."""
+    return cast(DirectedVoice, voice) if getattr(voice, "directed", False) else None

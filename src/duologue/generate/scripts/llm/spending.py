@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 
 import msgspec
 
-from duologue.corpus.write import write_error
 from duologue.errors import UserError
 from duologue.generate.scripts.llm.options import LlmOptions
+from duologue.remote.ledger import Ledger
 
 LEDGER = "spent.jsonl"
 
@@ -40,7 +39,7 @@ class Spending:
     def __init__(self, options: LlmOptions) -> None:
         self.options, self.path = options, options.folder / LEDGER
         self._lock = threading.Lock()
-        self._at = 0
+        self._ledger = Ledger(self.path, Spent, "tokens")
         self._tokens = [0, 0]
         self._held = [0, 0]
 
@@ -74,33 +73,12 @@ class Spending:
             self._held = [self._held[i] - held[i] for i in (0, 1)]
 
     def note(self, prompt: int, completion: int) -> None:
-        """Write down an answer; the line appears whole (one write at the end of the file)."""
-        line = msgspec.json.encode(Spent(model=self.options.model, prompt_tokens=prompt, completion_tokens=completion))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
-                os.write(handle, line + b"\n")
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise write_error(self.path, error) from error
+        """Write down an answer."""
+        self._ledger.note(Spent(model=self.options.model, prompt_tokens=prompt, completion_tokens=completion))
 
     def _read(self) -> None:
         """Take in what was appended since."""
-        try:
-            with self.path.open("rb") as f:
-                f.seek(self._at)
-                data = f.read()
-        except FileNotFoundError:
-            return
-        whole = data[: data.rfind(b"\n") + 1]
-        self._at += len(whole)
-        for line in whole.splitlines():
-            try:
-                spent = msgspec.json.decode(line, type=Spent)
-            except msgspec.DecodeError:
-                raise UserError("is no ledger of tokens", where=str(self.path), value=line[:60]) from None
+        for spent in self._ledger.news():
             if spent.model == self.options.model:
                 self._tokens[0] += spent.prompt_tokens
                 self._tokens[1] += spent.completion_tokens
