@@ -13,7 +13,7 @@ Options = TypeVar("Options", bound=msgspec.Struct)
 
 
 def read_options(name: str, options: Mapping[str, Any], kind: type[Options], page: str) -> Options:
-    """UserError, naming ``page`` of docs/, for an option of voice ``name`` that is unknown, missing or of a wrong type."""
+    """UserError, naming ``page`` of docs/, for an option of voice ``name`` that is unknown, missing or mistyped."""
     try:
         return msgspec.convert(dict(options), kind)
     except msgspec.ValidationError as error:
