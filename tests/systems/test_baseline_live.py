@@ -75,7 +75,7 @@ def test_it_answers_goes_on_over_a_signal_and_stops_when_told_to(server):
     person = Person((0, question), (1.5, signal), (3.5, stop), seconds=22)
     recording = talk(server, person)
     assert recording.failure is None and not person.lines
-    (_, asked), (signalled, _), (told, told_end) = person.spoken
+    (_, asked), (signalled, _), (told, _) = person.spoken
     # It answers the question, and only after it.
     assert not sound(recording, 0, asked)
     text = " ".join(w.text for w in recording.words)
