@@ -69,6 +69,13 @@ def test_words_beside_a_pause_end_and_start_where_the_sound_does(
     assert abs(speech.words[-1].end - speech.offset) <= 1800
 
 
+@pytest.mark.parametrize("prosody", [Prosody(), Prosody(tempo=1.4, energy_range=1.0)])
+def test_hardly_any_silence_is_made_before_and_after_the_words(voice: KokoroVoice, prosody: Prosody) -> None:
+    speech = voice.synthesise(EN, language="en", speaker="af_heart", prosody=prosody)
+    assert 600 <= speech.onset <= 4_800
+    assert 600 <= len(speech.samples) - speech.offset <= 4_800
+
+
 def test_equal_arguments_give_equal_samples_also_in_a_fresh_voice(voice: KokoroVoice) -> None:
     prosody = Prosody(f0_shift=3, f0_range=1.4, tempo=0.9, breath=4, tilt=2, energy_range=1, gain=3)
     once = voice.synthesise("Oh no.", language="en", speaker="bf_emma", prosody=prosody, seed=5)

@@ -19,7 +19,7 @@ from duologue.generate.prosody import NEUTRAL, Prosody
 from duologue.generate.voices import kokoro_prosody, response
 from duologue.generate.voices.kokoro_network import SAMPLE_RATE, FloatArray, Network
 from duologue.generate.voices.kokoro_phonemes import Phonemiser, Piece
-from duologue.generate.voices.kokoro_timing import HALF, Placed, onset_offset, place
+from duologue.generate.voices.kokoro_timing import HALF, Placed, onset_offset, place, trimmed
 from duologue.generate.voices.voice import Speech, SpokenWord, VoiceSpeaker
 from duologue.models import store
 from duologue.models.catalogue import KOKORO
@@ -122,6 +122,7 @@ class KokoroVoice:
         features = self._network.features(tokens, style)
         words = place(chunk, features)
         edited, words = kokoro_prosody.edit(features, words, prosody, last=last)
+        edited, words = trimmed(edited, words, first=first, last=last)
         samples = self._network.sound(edited, style)
         samples = kokoro_prosody.colour(samples, edited.f0, words, prosody, seed)
         return samples, words

@@ -13,6 +13,7 @@ from duologue.generate.voices.kokoro_phonemes import Bounds, Piece
 HALF = FRAME // 2  # samples of one step of F0 and energy: 12.5 ms
 # Above this the sound is within 40 dB of its peak in 98% of steps (benchmarks/voices.py edges).
 _SPEECH = 0.5
+_EDGE = 4  # frames (100 ms) of the silence at either end that are made into sound
 _PAUSE = 8  # steps (100 ms) of silence that make a pause; a stop's closure is shorter
 
 
@@ -61,6 +62,26 @@ def place(pieces: list[Piece], features: Features) -> list[Placed]:
         start = max(ends[i][1], placed[-1].end if placed else 0)
         placed.append(Placed(span, start, max(ends[i + 1][0], start + 1)))
     return placed
+
+
+def trimmed(features: Features, words: list[Placed], *, first: bool, last: bool) -> tuple[Features, list[Placed]]:
+    """``features`` and words with at most 100 ms of silence before (``first``) and after (``last``) the speech.
+
+    The network begins and ends with about half a second of silence, as dear as speech to make into sound.
+    """
+    sounding = np.flatnonzero(features.energy >= _SPEECH)
+    frames = len(features.energy) // 2
+    if not len(sounding):
+        return features, words
+    start = max(0, int(sounding[0]) // 2 - _EDGE) if first else 0
+    end = min(frames, int(sounding[-1]) // 2 + 1 + _EDGE) if last else frames
+    kept = features._replace(
+        text=features.text[:, start:end],
+        f0=features.f0[2 * start : 2 * end],
+        energy=features.energy[2 * start : 2 * end],
+    )
+    moved = [w._replace(start=max(0, w.start - 2 * start), end=min(2 * end, w.end) - 2 * start) for w in words]
+    return kept, moved
 
 
 def _pauses(energy: FloatArray) -> list[tuple[int, int]]:
