@@ -345,33 +345,20 @@ def write_table() -> None:
     print(f"wrote {target.relative_to(ROOT)}")
 
 
-def fit_response(name: str, count: int, share: float, rounds: int) -> None:
+def fit_response(
+    name: str, count: int, share: float, rounds: int, start: npt.NDArray[np.float64], workers: int
+) -> None:
     """Draw prosody, measure what the voice makes of it, and invert the linear answer, regularised; ``rounds`` times."""
-    voice = load("voices", name)()
-    people = cast(voice, "en", 12, tuning=True)
     gain, final = MEASURES.index("gain"), MEASURES.index("f0_final")
     one = np.eye(len(MEASURES))
-    matrix = one
+    matrix = start
     for turn in range(rounds):
         write_response(name, matrix)
-        asked, heard = [], []
-        # What a clip is compared with is two neutral readings that vary as neutral speech does, as in the proof.
-        neutral: dict[tuple[str, str], list[ProsodicFeatures]] = {}
-        for k in range(count):
-            (speaker, sex), text = people[k % len(people)], TUNING[k // len(people) % len(TUNING)]
-            rng = stream(900 + turn, k)
-            emotion = rng.choice(EMOTIONS)
-            prosody = draw(emotion, 0 if emotion == "neutral" else rng.choice((2, 3)), sex, rng)
-            made = _clip(voice, "en", speaker, sex, text, emotion, "", prosody, k)
-            if (speaker, text) not in neutral:
-                plain = [draw("neutral", 0, sex, rng) for _ in range(2)]
-                readings = [_clip(voice, "en", speaker, sex, text, "neutral", "", p, n) for n, p in enumerate(plain, 1)]
-                neutral[speaker, text] = [c.heard for c in readings if c]
-            if made and neutral[speaker, text]:
-                made.neutral = neutral[speaker, text]
-                asked.append([_log(m, v) for m, v in _asked(prosody).items()])
-                heard.append([_log(m, v) for m, v in made.measures.items()])
-        a, h = np.array(asked), np.array(heard)
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            made = [pool.submit(_answers, name, count, turn, (part, workers)) for part in range(workers)]
+            clips = [c for m in made for c in m.result()]
+        a = np.array([[_log(m, v) for m, v in c.asked.items()] for c in clips])
+        h = np.array([[_log(m, v) for m, v in c.measures.items()] for c in clips])
         scale = np.sqrt((a * a).mean(axis=0))
         # Through the origin: where nothing is asked nothing changes, and what all feelings share counts as well.
         x, y = a / scale, h - a
@@ -388,9 +375,34 @@ def fit_response(name: str, count: int, share: float, rounds: int) -> None:
         matrix = matrix @ (inverse * scale[:, None] / scale[None, :])
         matrix[:, gain] = one[:, gain]
         print(f"{name}: {len(a)} clips, mean slope of measured on asked {np.diag(answer).mean():.2f}")
-        scatter = (y - x @ slopes).std(axis=0)
-        print("  scatter about it: " + ", ".join(f"{m} {v:.2f}" for m, v in zip(MEASURES, scatter, strict=True)))
+        realised(clips)
     write_response(name, one + share * (matrix - one))
+
+
+def _answers(name: str, count: int, turn: int, part: tuple[int, int]) -> list[Clip]:
+    """Every ``part``-th sentence's clips of round ``turn`` of a fit, of ``count`` in all."""
+    voice = load("voices", name)()
+    people = cast(voice, "en", 12, tuning=True)
+    # What a clip is compared with is two neutral readings that vary as neutral speech does, as in the proof.
+    neutral: dict[tuple[str, str], list[ProsodicFeatures]] = {}
+    clips = []
+    for k in range(count):
+        sentence = k // len(people) % len(TUNING)
+        if sentence % part[1] != part[0]:
+            continue
+        (speaker, sex), text = people[k % len(people)], TUNING[sentence]
+        rng = stream(900 + turn, k)
+        emotion = rng.choice(EMOTIONS)
+        prosody = draw(emotion, 0 if emotion == "neutral" else rng.choice((2, 3)), sex, rng)
+        made = _clip(voice, "en", speaker, sex, text, emotion, "", prosody, k)
+        if (speaker, text) not in neutral:
+            plain = [draw("neutral", 0, sex, rng) for _ in range(2)]
+            readings = [_clip(voice, "en", speaker, sex, text, "neutral", "", p, n) for n, p in enumerate(plain, 1)]
+            neutral[speaker, text] = [c.heard for c in readings if c]
+        if made and neutral[speaker, text]:
+            made.neutral, made.asked = neutral[speaker, text], _asked(prosody)
+            clips.append(made)
+    return clips
 
 
 def write_response(name: str, matrix: npt.NDArray[np.float64]) -> None:
@@ -415,12 +427,14 @@ def main() -> int:
     parser.add_argument("--fit-clips", type=int, default=900, help="clips of each round of a fit (900)")
     parser.add_argument("--fit-rounds", type=int, default=3, help="rounds, each from the last one's result (3)")
     parser.add_argument("--fit-share", type=float, default=0.6, help="share of the fitted correction to keep (0.6)")
+    parser.add_argument("--fit-on", action="store_true", help="begin with the response as it is, not with none")
     args = parser.parse_args()
     if args.write_table:
         write_table()
         return 0
     if args.fit_response:
-        fit_response(args.fit_response, args.fit_clips, args.fit_share, args.fit_rounds)
+        start = response.shipped(args.fit_response) if args.fit_on else response.IDENTITY
+        fit_response(args.fit_response, args.fit_clips, args.fit_share, args.fit_rounds, np.array(start), args.workers)
         return 0
     real = recordings(args.recordings)
     good = True
